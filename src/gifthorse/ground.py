@@ -1,0 +1,73 @@
+"""The machine settings that change bits: found out once, stated in every key, and pinned before work starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from gifthorse.errors import UsageError, nearest
+from gifthorse.records import Ground
+
+DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("float32", "bfloat16")
+
+
+def bfloat16_is_fast(device: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware: AVX512-BF16 or AMX on a CPU, native support on CUDA."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False
+    try:
+        flags = {name for name, has in torch.cpu.get_capabilities().items() if has is True}
+    except (AttributeError, RuntimeError):  # older torch, or a CPU that its cpuinfo library does not know
+        flags = _flags_of_linux()
+    return bool(flags & {"avx512_bf16", "amx_bf16"})
+
+
+def _flags_of_linux() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return set()
+    lines = (line for line in text.splitlines() if line.startswith("flags"))
+    return set(next(lines, "").partition(":")[2].split())
+
+
+def resolve(device: str = "auto", precision: str = "auto", threads: int | None = None) -> Ground:
+    """What ``auto`` means on this machine.
+
+    Args:
+        device: ``auto`` (cuda, then mps, then cpu), or one of them.
+        precision: ``auto`` (bfloat16 where :func:`bfloat16_is_fast`), ``float32`` or ``bfloat16``.
+        threads: of torch on a CPU; None leaves the count that torch has now.
+
+    Raises:
+        UsageError: an unknown name, a device that is not there, or bfloat16 where it would be emulated.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device not in DEVICES:
+        raise UsageError(f"there is no device {device!r}", nearest(device, ("auto", *DEVICES)))
+    if (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UsageError(f"this machine has no {device} that torch can use", "--device cpu")
+    if precision == "auto":
+        precision = "bfloat16" if bfloat16_is_fast(device) else "float32"
+    if precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}", nearest(precision, ("auto", *PRECISIONS)))
+    if precision == "bfloat16" and not bfloat16_is_fast(device):
+        raise UsageError(f"this {device} has no bfloat16 arithmetic", "--precision float32")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; expected at least 1", "--threads 1")
+    return Ground(device=device, precision=precision, threads=threads or torch.get_num_threads())
+
+
+def pin(ground: Ground) -> None:
+    """Set what a ground names: torch's threads, and on CUDA the deterministic convolutions."""
+    torch.set_num_threads(ground.threads)
+    if ground.device == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
