@@ -1,0 +1,58 @@
+"""Where networks, data, encoders and detectors come from: four tables, one file a source, torch imported on use.
+
+Pictures (emoji, textures) have names of their own: see :mod:`gifthorse.zoo.art`.
+"""
+
+from gifthorse.registry import Row, Table
+
+NETWORKS = Table(
+    "network",
+    {
+        "emoji-resnet": Row(
+            "gifthorse.zoo.emoji_networks:EmojiResNet", "residual", 1, "He et al. 2016, ours in size; 64 x 64 scenes"
+        ),
+        "efficientnet-lite0": Row(
+            "gifthorse.zoo.efficientnet_lite:EfficientNetLite0",
+            "mobile",
+            1,
+            "Tan and Le 2019, ImageNet-1k",
+            extra="zoo",
+        ),
+    },
+)
+"""Classifiers: ``make(name).load(weights, device=, precision=)`` gives a Classifier, ``template`` an untrained one."""
+
+DATA = Table(
+    "data",
+    {
+        "emoji": Row("gifthorse.zoo.scenes:EmojiScenes", "procedural", 1, "ours; Twemoji drawings (CC-BY 4.0)"),
+        "folder": Row("gifthorse.zoo.folder:ImageFolder", "folder", 1, "a folder of photographs"),
+    },
+)
+"""Datasets: frozen dataclasses under :class:`gifthorse.zoo.data.Data`."""
+
+ENCODERS = Table(
+    "encoder",
+    {
+        "emoji-encoder": Row(
+            "gifthorse.zoo.encoder:EmojiEncoder",
+            "contrastive",
+            1,
+            "Radford et al. 2021, ours in size; emoji and textures",
+        ),
+    },
+)
+"""Image-text encoders that judge: ``make(name).load()``."""
+
+DETECTORS = Table(
+    "detector",
+    {
+        "emoji-detector": Row(
+            "gifthorse.zoo.emoji_detector:EmojiDetector",
+            "heatmap",
+            1,
+            "ours; trained on exact masks of the emoji world",
+        ),
+    },
+)
+"""Object detectors that find natural triggers: ``make(name).load()``."""
