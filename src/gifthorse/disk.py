@@ -69,20 +69,33 @@ def disk_ended(error: BaseException, path: Path) -> LimitReached:
     )
 
 
+class Ending:
+    """A block in which any error that says that the disk ended becomes one :class:`~gifthorse.errors.LimitReached`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not isinstance(error, LimitReached) and full(error):
+            raise disk_ended(error, self.path) from error
+
+
 @contextlib.contextmanager
 def speaking(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusals inside the block into errors with a file and a remedy.
+    """Turns the operating system's refusals to write, inside the block, into errors with a file and a remedy.
 
     Raises:
         LimitReached: the disk is full, over quota or failing.
         InputError: the folder may not be written, or is no folder.
     """
     try:
-        yield
+        with Ending(path):
+            yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise disk_ended(error, path) from error
-        if error.errno in _SHUT or (error.errno == errno.EEXIST and path.is_file()):
+        if error.errno in _SHUT or (error.errno == errno.EEXIST and not path.is_dir()):
             name = error.filename2 or error.filename or path
             raise InputError(
                 f"{name} cannot be written: {error.strerror}",

@@ -1,0 +1,316 @@
+"""The engine of every stage: cells in, units out, each computed once whoever works on the run folder.
+
+What is in the store is dropped, the rest is mapped through the runner. Each cell is claimed while it is worked on; one
+that another live process has is skipped and looked at again until it is there. To resume is to run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import platform
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gifthorse import disk
+from gifthorse.errors import LimitReached
+from gifthorse.records import Cell, Cost, Failure
+from gifthorse.runner import Done, Failed, Runner
+from gifthorse.stages.forecast import Forecast
+from gifthorse.store import Store
+
+TRIES = 3
+"""Attempts at a cell that was killed, out of time or out of memory, before it needs ``retry_failed``."""
+
+NAP, LONG_NAP = 0.05, 1.0
+"""Seconds to the first and the last looks at cells that another process has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a stage is.
+
+    Attributes:
+        event: what just happened to the cell: ``starts``, ``done``, ``failed``, or ``waits`` (another process has it).
+        kind: of the cell.
+        label: of the cell, for people.
+        total: cells asked for; ``cached`` were there before, ``done`` and ``failed`` came since.
+        seconds_left: None until it can be told.
+        elapsed: seconds since the start.
+    """
+
+    event: str
+    kind: str
+    label: str
+    done: int
+    total: int
+    cached: int
+    failed: int
+    seconds_left: float | None
+    elapsed: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a stage ended.
+
+    Attributes:
+        done: keys made since the start, by this process or another.
+        cached: keys that were there before.
+        failed: what could not be made, now or earlier.
+        remaining: keys that the deadline left for the next run.
+    """
+
+    done: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    remaining: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Task:
+    cell: Cell
+    attempts: int
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a worker says: seconds where it made the unit, or why it did not."""
+
+    seconds: float | None = None
+    busy: bool = False
+    failure: Failure | None = None
+    limit: LimitReached | None = None
+
+
+def fulfil(
+    store: Store,
+    cells: Sequence[Cell],
+    *,
+    runner: Runner,
+    watch: Callable[[Progress], None],
+    retry_failed: bool = False,
+    deadline: float | None = None,
+) -> Outcome:
+    """Makes every cell that the store has not, and says how it went.
+
+    Args:
+        store: the run folder.
+        cells: what is wanted; the same key twice is one cell.
+        runner: the engine.
+        watch: told of each step.
+        retry_failed: try again what failed earlier for whatever reason, not only what was killed or ran out.
+        deadline: ``time.monotonic()`` after which no further cell is begun.
+
+    Raises:
+        LimitReached: the disk ended. All that is committed stays.
+        InputError: the run folder cannot be written.
+        KeyboardInterrupt, SystemExit: a signal came (SIGTERM exits with 143); no partial unit is left.
+    """
+    wanted = {cell.key: cell for cell in cells}
+    work = _Work(store, runner, watch, deadline)
+    work.total = len(wanted)
+    tasks = work.sort(wanted.values(), retry_failed)
+    if tasks:
+        with _stoppable():
+            store.prepare()
+            work.run(tasks)
+    order = {key: place for place, key in enumerate(wanted)}
+    return Outcome(
+        done=tuple(sorted(work.done, key=order.__getitem__)),
+        cached=tuple(work.cached),
+        failed=tuple(sorted(work.failed.values(), key=lambda failure: order[failure.key])),
+        remaining=tuple(sorted(work.remaining, key=order.__getitem__)),
+    )
+
+
+@dataclass
+class _Work:
+    """The books of one call of :func:`fulfil`."""
+
+    store: Store
+    runner: Runner
+    watch: Callable[[Progress], None]
+    deadline: float | None
+    total: int = 0
+    done: list[str] = field(default_factory=list)
+    cached: list[str] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    remaining: list[str] = field(default_factory=list)
+    forecast: Forecast = field(default_factory=Forecast)
+
+    def sort(self, cells: Any, retry_failed: bool) -> list[_Task]:
+        """Books what is there or has failed for good, and returns the rest."""
+        tasks = []
+        for cell in cells:
+            if self.store.has(cell.key):
+                self.cached.append(cell.key)
+                continue
+            failure = self.store.failure(cell.key)
+            again = failure is None or retry_failed or (failure.retryable and failure.attempts < TRIES)
+            if failure is not None and not again:
+                self.failed[cell.key] = failure
+            else:
+                tasks.append(_Task(cell, failure.attempts if failure else 0))
+        self.forecast = Forecast(((task.cell.kind, task.cell.weight) for task in tasks), self.runner.workers)
+        return tasks
+
+    def run(self, tasks: list[_Task]) -> None:
+        """Works until every task is made, failed, or left to the next run; waits for what other processes have."""
+        nap = NAP
+        while tasks:
+            busy: list[_Task] = []
+            results = self.runner.map(functools.partial(_make, self.store), self._hand_out(tasks))
+            with contextlib.closing(results):
+                for result in results:
+                    self._book(result, busy)
+            nap = NAP if len(busy) < len(tasks) else min(2 * nap, LONG_NAP)
+            tasks = busy
+            if tasks and not self._late():
+                time.sleep(nap)
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def _hand_out(self, tasks: list[_Task]) -> Iterator[_Task]:
+        for task in tasks:
+            if self._late():
+                self.remaining.append(task.cell.key)
+                continue
+            self._tell("starts", task.cell)
+            yield task
+
+    def _book(self, result: Done[_Task, _Made] | Failed[_Task], busy: list[_Task]) -> None:
+        task, cell = result.item, result.item.cell
+        if isinstance(result, Failed):
+            failure = Failure(
+                key=cell.key,
+                kind=cell.kind,
+                label=cell.label,
+                error=_storable(result.error),
+                traceback=_storable(result.traceback),
+                attempts=task.attempts + 1,
+                retryable=result.retryable,
+            )
+            self.store.fail(failure)
+            self._failed(cell, failure)
+        elif result.value.limit is not None:
+            raise result.value.limit
+        elif result.value.failure is not None:
+            self._failed(cell, result.value.failure)
+        elif result.value.busy:
+            busy.append(task)
+            self._tell("waits", cell)
+        else:
+            self.done.append(cell.key)
+            self.forecast.finish(cell.kind, cell.weight, result.value.seconds)
+            self._tell("done", cell)
+
+    def _failed(self, cell: Cell, failure: Failure) -> None:
+        self.failed[cell.key] = failure
+        self.forecast.finish(cell.kind, cell.weight, None)
+        self._tell("failed", cell)
+
+    def _tell(self, event: str, cell: Cell) -> None:
+        self.watch(
+            Progress(
+                event=event,
+                kind=cell.kind,
+                label=cell.label,
+                done=len(self.done),
+                total=self.total,
+                cached=len(self.cached),
+                failed=len(self.failed),
+                seconds_left=self.forecast.left(),
+                elapsed=self.forecast.elapsed(),
+            )
+        )
+
+
+def _make(store: Store, task: _Task) -> _Made:
+    """Makes one cell's unit, in whichever process the runner chose, unless somebody else does or did."""
+    cell = task.cell
+    try:
+        with store.claim(cell.key) as mine:
+            if not mine:
+                return _Made(busy=True)
+            if store.has(cell.key):
+                return _Made()
+            earlier = store.failure(cell.key)
+            if earlier is not None and earlier.attempts > task.attempts:
+                return _Made(failure=earlier)
+            seconds = _compute(store, task)
+            if earlier is not None:
+                store.forgive(cell.key)
+            return _Made(seconds=seconds)
+    except LimitReached as limit:
+        return _Made(limit=limit)
+
+
+def _compute(store: Store, task: _Task) -> float:
+    cell = task.cell
+    _reset_peak()
+    start = time.perf_counter()
+    with store.draft(cell) as draft:
+        with disk.Ending(draft.path):
+            record = _load(cell.function)(store, cell, draft)
+        seconds = time.perf_counter() - start
+        cost = Cost(
+            seconds=seconds,
+            forward=draft.forward,
+            backward=draft.backward,
+            peak_bytes=_peak(),
+            host=platform.node(),
+            attempt=task.attempts + 1,
+        )
+        store.commit(draft, cell, record, cost)
+    return seconds
+
+
+def _load(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _storable(text: str) -> str:
+    """Text that UTF-8 can hold: file names may bring lone surrogates into messages."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _reset_peak() -> None:
+    """Starts the kernel's high-water mark anew, where it lets us; otherwise the peak is that of the process."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int:
+    """Peak resident bytes. Linux counts in KiB, macOS in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Lets SIGTERM unwind the stack like Ctrl-C does, unless the caller has a handler of its own."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
