@@ -14,7 +14,7 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,13 @@ class Store:
             yield mine
 
     @contextlib.contextmanager
-    def draft(self, cell: Cell) -> Iterator[Draft]:
-        """A folder to make a cell's unit in. It is gone when the block ends, committed or not."""
+    def draft(self, cell: Cell, watch: Callable[[float], None] | None = None) -> Iterator[Draft]:
+        """A folder to make a cell's unit in. It is gone when the block ends, committed or not.
+
+        Args:
+            cell: what is made.
+            watch: told the share that is done, where the maker says it.
+        """
         folder = self.root / ".tmp" / uuid.uuid4().hex
         with contextlib.ExitStack() as stack:
             with disk.speaking(folder):
@@ -104,7 +109,7 @@ class Store:
                 stack.enter_context(claims.hold(folder.with_suffix(".lock")))
                 folder.mkdir()
             stack.callback(disk.discard, folder)
-            yield Draft(folder)
+            yield Draft(folder, watch)
 
     def commit(self, draft: Draft, cell: Cell, record: Any, cost: Cost) -> Unit:
         """Makes a draft the unit of its cell.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -131,8 +132,9 @@ class Draft:
         forward, backward: images through the classifier so far, for the cost.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, watch: Callable[[float], None] | None = None) -> None:
         self.path = path
+        self._watch = watch
         self.files: dict[str, FileEntry] = {}
         self.forward = 0
         self.backward = 0
@@ -183,3 +185,8 @@ class Draft:
         """Adds images that went through the classifier under test."""
         self.forward += forward
         self.backward += backward
+
+    def progress(self, share: float) -> None:
+        """Tells whoever waits how much of this unit is done, 0 to 1. It changes nothing else, and may be left out."""
+        if self._watch is not None:
+            self._watch(min(max(share, 0.0), 1.0))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 ENOUGH = 3
 """Cells measured before a forecast is given, or ``PATIENCE`` seconds."""
 
-PATIENCE = 60.0
+PATIENCE = 10.0
 WINDOW = 10
 """Last cells of a kind that its average is taken over."""
 
@@ -39,14 +39,20 @@ class Forecast:
         self._start = clock()
         self._seen: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._measured = 0
+        self._now: dict[str, tuple[str, float, float]] = {}
         self._shown: float | None = None
 
     def elapsed(self) -> float:
         """Seconds since the start."""
         return self._clock() - self._start
 
-    def finish(self, kind: str, weight: float, seconds: float | None) -> None:
+    def advance(self, key: str, kind: str, done: float, seconds: float) -> None:
+        """Books the part of a cell that is done: its weight so far, and the seconds that it took."""
+        self._now[key] = (kind, done, seconds)
+
+    def finish(self, key: str, kind: str, weight: float, seconds: float | None) -> None:
         """Books a cell that is over, and its seconds where it was made here."""
+        self._now.pop(key, None)
         self._left[kind] -= weight
         self._count -= 1
         if seconds is not None:
@@ -60,10 +66,15 @@ class Forecast:
         """
         if self._count <= 0:
             return 0.0
-        if self._measured == 0 or (self._measured < ENOUGH and self.elapsed() < PATIENCE):
+        seen = {kind: list(pairs) for kind, pairs in self._seen.items()}
+        left = dict(self._left)
+        for kind, done, took in self._now.values():
+            seen.setdefault(kind, []).append((done, took))
+            left[kind] -= done
+        everything = [pair for pairs in seen.values() for pair in pairs]
+        if not _rate(everything) or (self._measured < ENOUGH and self.elapsed() < PATIENCE):
             return None
-        everything = [pair for pairs in self._seen.values() for pair in pairs]
-        seconds = sum(max(left, 0.0) * _rate(self._seen.get(kind) or everything) for kind, left in self._left.items())
+        seconds = sum(max(weight, 0.0) * _rate(seen.get(kind) or everything) for kind, weight in left.items())
         fresh = seconds / min(self._workers, self._count)
         if self._shown:
             fresh = min(max(fresh, self._shown / 2), self._shown * 2)

@@ -33,18 +33,23 @@ TRIES = 3
 NAP, LONG_NAP = 0.05, 1.0
 """Seconds to the first and the last looks at cells that another process has."""
 
+BREATH = 0.2
+"""Seconds between two reports of a cell's share: training loops report every step."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a stage is.
 
     Attributes:
-        event: what just happened to the cell: ``starts``, ``done``, ``failed``, or ``waits`` (another process has it).
+        event: what just happened to the cell: ``starts``, ``works``, ``done``, ``failed``, or ``waits`` (another
+            process has it).
         kind: of the cell.
         label: of the cell, for people.
         total: cells asked for; ``cached`` were there before, ``done`` and ``failed`` came since.
         seconds_left: None until it can be told.
         elapsed: seconds since the start.
+        share: how much of the cell is done, 0 to 1, where it says so.
     """
 
     event: str
@@ -56,6 +61,7 @@ class Progress:
     failed: int
     seconds_left: float | None
     elapsed: float
+    share: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +85,16 @@ class Outcome:
 class _Task:
     cell: Cell
     attempts: int
+
+
+class _Ear:
+    """Hears the shares of cells that are made in this process; in another one it is deaf."""
+
+    def __init__(self, hear: Callable[[Cell, float, float], None] | None = None) -> None:
+        self.hear = hear
+
+    def __reduce__(self) -> tuple[type[_Ear], tuple[()]]:
+        return _Ear, ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +162,7 @@ class _Work:
     failed: dict[str, Failure] = field(default_factory=dict)
     remaining: list[str] = field(default_factory=list)
     forecast: Forecast = field(default_factory=Forecast)
+    told: float = 0.0
 
     def sort(self, cells: Any, retry_failed: bool) -> list[_Task]:
         """Books what is there or has failed for good, and returns the rest."""
@@ -168,7 +185,7 @@ class _Work:
         nap = NAP
         while tasks:
             busy: list[_Task] = []
-            results = self.runner.map(functools.partial(_make, self.store), self._hand_out(tasks))
+            results = self.runner.map(functools.partial(_make, self.store, _Ear(self._hear)), self._hand_out(tasks))
             with contextlib.closing(results):
                 for result in results:
                     self._book(result, busy)
@@ -199,6 +216,7 @@ class _Work:
                 traceback=_storable(result.traceback),
                 attempts=task.attempts + 1,
                 retryable=result.retryable,
+                context=cell.context,
             )
             self.store.fail(failure)
             self._failed(cell, failure)
@@ -211,15 +229,22 @@ class _Work:
             self._tell("waits", cell)
         else:
             self.done.append(cell.key)
-            self.forecast.finish(cell.kind, cell.weight, result.value.seconds)
+            self.forecast.finish(cell.key, cell.kind, cell.weight, result.value.seconds)
             self._tell("done", cell)
 
     def _failed(self, cell: Cell, failure: Failure) -> None:
         self.failed[cell.key] = failure
-        self.forecast.finish(cell.kind, cell.weight, None)
+        self.forecast.finish(cell.key, cell.kind, cell.weight, None)
         self._tell("failed", cell)
 
-    def _tell(self, event: str, cell: Cell) -> None:
+    def _hear(self, cell: Cell, share: float, seconds: float) -> None:
+        now = time.monotonic()
+        if now - self.told >= BREATH:
+            self.forecast.advance(cell.key, cell.kind, share * cell.weight, seconds)
+            self._tell("works", cell, share)
+
+    def _tell(self, event: str, cell: Cell, share: float = 0.0) -> None:
+        self.told = time.monotonic()
         self.watch(
             Progress(
                 event=event,
@@ -231,11 +256,12 @@ class _Work:
                 failed=len(self.failed),
                 seconds_left=self.forecast.left(),
                 elapsed=self.forecast.elapsed(),
+                share=share,
             )
         )
 
 
-def _make(store: Store, task: _Task) -> _Made:
+def _make(store: Store, ear: _Ear, task: _Task) -> _Made:
     """Makes one cell's unit, in whichever process the runner chose, unless somebody else does or did."""
     cell = task.cell
     try:
@@ -247,7 +273,7 @@ def _make(store: Store, task: _Task) -> _Made:
             earlier = store.failure(cell.key)
             if earlier is not None and earlier.attempts > task.attempts:
                 return _Made(failure=earlier)
-            seconds = _compute(store, task)
+            seconds = _compute(store, ear, task)
             if earlier is not None:
                 store.forgive(cell.key)
             return _Made(seconds=seconds)
@@ -255,11 +281,16 @@ def _make(store: Store, task: _Task) -> _Made:
         return _Made(limit=limit)
 
 
-def _compute(store: Store, task: _Task) -> float:
+def _compute(store: Store, ear: _Ear, task: _Task) -> float:
     cell = task.cell
     _reset_peak()
     start = time.perf_counter()
-    with store.draft(cell) as draft:
+
+    def watch(share: float) -> None:
+        if ear.hear is not None:
+            ear.hear(cell, share, time.perf_counter() - start)
+
+    with store.draft(cell, watch) as draft:
         with disk.Ending(draft.path):
             record = _load(cell.function)(store, cell, draft)
         seconds = time.perf_counter() - start
