@@ -64,7 +64,7 @@ class Canvas:
         return c * x - s * y + 0.5, s * x + c * y + 0.5
 
     def noise(self, x: Array, y: Array, octaves: int = 1) -> Array:
-        """Value noise in [0, 1] with one bump a unit of ``x`` and ``y``; each octave is twice as fine, half as strong."""
+        """Value noise in [0, 1] with one bump a unit of ``x`` and ``y``; octaves are twice as fine, half as strong."""
         total, weight = np.zeros_like(x), 0.0
         for octave in range(octaves):
             lattice = self.rng.random((LATTICE, LATTICE), dtype=np.float32)
@@ -103,7 +103,7 @@ class Canvas:
 
     def colour(self, code: str, spread: float = 0.05) -> Array:
         """A colour ``#rrggbb`` as three floats, each moved by up to ``spread``."""
-        return np.clip(rgb(code) + self.rng.uniform(-spread, spread, 3).astype(np.float32), 0, 1)
+        return np.asarray(np.clip(rgb(code) + self.rng.uniform(-spread, spread, 3).astype(np.float32), 0, 1))
 
 
 def _lattice(lattice: Array, x: Array, y: Array) -> Array:
@@ -128,7 +128,7 @@ def spread(values: Array) -> Array:
     return np.asarray((values - low) / max(float(high - low), 1e-6), dtype=np.float32)
 
 
-def step(low: float, high: float, values: Array) -> Array:
+def step(low: float | Array, high: float | Array, values: Array) -> Array:
     """Smoothstep: 0 below ``low``, 1 above ``high`` (or the other way round where ``low`` > ``high``)."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)

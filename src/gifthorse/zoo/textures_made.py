@@ -11,7 +11,7 @@ SWEETS = ("#e0262d", "#f28c1d", "#f7d51e", "#3fae3a", "#2f66d0", "#8d3ab0", "#f2
 
 
 def _inset(u: Array, v: Array) -> Array:
-    return np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v))
+    return np.asarray(np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v)))
 
 
 def _choose(c: Canvas, codes: tuple[str, ...], share: Array) -> Array:
