@@ -1,0 +1,163 @@
+"""What findings do: the one place that inserts them into images, runs a classifier and counts.
+
+Tools choose among their findings, and the house tries them out, through the same insertion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gifthorse.classifier import Classifier
+from gifthorse.errors import UsageError, nearest
+from gifthorse.images import GREY, from_uint8, over, paste, places, require, resize
+from gifthorse.records import Finding, Insertion, Trial
+from gifthorse.statistics import wilson
+
+INSERTIONS = ("patch", "frame", "blend")
+
+
+class Placement(NamedTuple):
+    """Where patches go: tops and lefts, ``(N,)`` int64."""
+
+    tops: Tensor
+    lefts: Tensor
+
+
+def side_for(size: int) -> int:
+    """Side of a patch for a classifier of ``size`` pixels: 18 of 64, 64 of 224 (thesis 3.1: 64 of 224)."""
+    return round(size * 18 / 64)
+
+
+def place(insertion: Insertion, n: int, size: int, generator: torch.Generator) -> Placement | None:
+    """Places for ``n`` insertions into ``size x size`` images; None where the kind has no place.
+
+    Raises:
+        UsageError: an unknown kind, or a patch without a side.
+    """
+    if insertion.kind not in INSERTIONS:
+        raise UsageError(f"there is no insertion {insertion.kind!r}", nearest(insertion.kind, INSERTIONS))
+    if insertion.kind != "patch":
+        return None
+    if insertion.side is None:
+        raise UsageError("a patch has no side", "Insertion(kind='patch', side=pixels)")
+    return Placement(*places(n, size, insertion.side, generator))
+
+
+def put(images: Tensor, pictures: Tensor, insertion: Insertion, where: Placement | None) -> Tensor:
+    """Pictures in images, as the insertion says; differentiable in both.
+
+    Args:
+        images: ``(N, 3, H, H)`` in [0, 1].
+        pictures: ``(N | 1, 4, h, w)``, straight alpha; resized to the side, or to the whole image.
+        where: of a patch, from :func:`place`.
+
+    Returns:
+        ``(N, 3, H, H)``. A frame is the picture itself over grey, whatever the image was.
+    """
+    size = images.shape[-1]
+    if where is not None:
+        return paste(images, resize(pictures, insertion.side or size), where.tops, where.lefts)
+    whole = resize(pictures, size)
+    return over(whole, GREY if insertion.kind == "frame" else images).expand(len(images), -1, -1, -1)
+
+
+def insert(images: Tensor, picture: Tensor, insertion: Insertion, generator: torch.Generator) -> Tensor:
+    """One picture in each image, at a place of its own.
+
+    Args:
+        images: ``(N, 3, H, H)`` in [0, 1].
+        picture: ``(4, h, w)`` in [0, 1], straight alpha.
+
+    Raises:
+        InputError: images or a picture of a wrong shape, type or range.
+        UsageError: an unknown kind of insertion, or a patch without a side.
+    """
+    require(images)
+    require(picture[None], channels=4, what="pictures")
+    return put(images, picture[None].to(images), insertion, place(insertion, len(images), images.shape[-1], generator))
+
+
+class Tried(NamedTuple):
+    """One finding tried out on one network.
+
+    Attributes:
+        finding: index into the evidence's findings.
+        hits: images classified as the target, of ``n``.
+        confidence: mean probability of the target.
+        alone: class of the finding seen by itself, with ``alone_confidence``.
+    """
+
+    finding: int
+    hits: int
+    n: int
+    confidence: float
+    alone: str
+    alone_confidence: float
+
+    def trial(self, on: str) -> Trial:
+        """The record of it; ``on`` is ``trojaned`` or ``clean``."""
+        return Trial(
+            on=on,
+            finding=self.finding,
+            rate=wilson(self.hits, self.n),
+            confidence=self.confidence,
+            alone=self.alone,
+            alone_confidence=self.alone_confidence,
+        )
+
+
+def try_out(
+    classifier: Classifier,
+    images: Tensor | NDArray[np.uint8],
+    target: int,
+    pictures: Tensor | NDArray[np.uint8],
+    findings: Mapping[int, Finding],
+    generator: torch.Generator,
+) -> list[Tried]:
+    """Insert findings into images that nobody optimised on, and count how often the classifier says the target.
+
+    Every finding is put into the same images at places from the same draws, so that findings, tools and networks are
+    compared in pairs. A ``frame`` covers the image, so it is one trial (``n`` = 1), not one for each image that it
+    hides. A finding without a picture (words) is passed over.
+
+    Args:
+        images: ``(N, 3, H, W)`` uint8 or float in [0, 1]; held-out, without triggers.
+        target: class index.
+        pictures: ``(n, 4, h, w)`` uint8 or float in [0, 1].
+        findings: those to try, by their index in the evidence.
+        generator: of the places.
+    """
+    floats = _floats(images)
+    shown = _floats(pictures)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    tried = []
+    for index, finding in findings.items():
+        if finding.picture is None:
+            continue
+        picture = shown[finding.picture]
+        ground = floats[:1] if finding.insertion.kind == "frame" else floats
+        stamped = insert(ground, picture, finding.insertion, torch.Generator().manual_seed(seed))
+        probabilities = classifier.predict(stamped)
+        alone = classifier.predict(over(resize(picture[None], classifier.size)))[0]
+        likeliest = int(alone.argmax())
+        tried.append(
+            Tried(
+                finding=index,
+                hits=int((probabilities.argmax(1) == target).sum()),
+                n=len(probabilities),
+                confidence=float(probabilities[:, target].mean()),
+                alone=classifier.classes[likeliest],
+                alone_confidence=float(alone[likeliest]),
+            )
+        )
+    return tried
+
+
+def _floats(images: Tensor | NDArray[np.uint8]) -> Tensor:
+    return images if isinstance(images, Tensor) else from_uint8(images)

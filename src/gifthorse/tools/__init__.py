@@ -1,0 +1,45 @@
+"""What looks: attribution methods explain images, synthesis methods draw what a class is suspected to react to."""
+
+from gifthorse.registry import Row, Table
+
+_ATTRIBUTION = "gifthorse.tools.attribution"
+_SYNTHESIS = "gifthorse.tools.synthesis"
+
+TOOLS = Table(
+    "tool",
+    {
+        "saliency": Row(f"{_ATTRIBUTION}.saliency:Saliency", "attribution", 1, "Simonyan et al. 2013, through Captum"),
+        "occlusion": Row(
+            f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013, through Captum"
+        ),
+        "edges_sobel": Row(
+            f"{_ATTRIBUTION}.edges:EdgesSobel",
+            "attribution",
+            1,
+            "floor: an edge detector, as in Adebayo et al. 2018",
+            floor=True,
+        ),
+        "centre": Row(
+            f"{_ATTRIBUTION}.centre:Centre", "attribution", 1, "floor: a bump in the middle of every image", floor=True
+        ),
+        "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 1, "floor: white noise", floor=True),
+        "blank": Row(f"{_ATTRIBUTION}.blank:Blank", "attribution", 1, "floor: the same value everywhere", floor=True),
+        "adversarial_patch": Row(
+            f"{_SYNTHESIS}.adversarial_patch:AdversarialPatch", "synthesis", 1, "Brown et al. 2017, as in thesis 5.3.1"
+        ),
+        "cppn_target": Row(
+            f"{_SYNTHESIS}.cppn_target:CppnTarget",
+            "synthesis",
+            1,
+            "Mordvintsev et al. 2018, as in Lucent",
+        ),
+        "noise": Row(f"{_SYNTHESIS}.controls:Noise", "synthesis", 1, "control: pictures of white noise", floor=True),
+        "truth": Row(
+            f"{_SYNTHESIS}.controls:Truth",
+            "synthesis",
+            1,
+            "control: the true trigger, blurred and jittered; the judge's ceiling",
+            floor=True,
+        ),
+    },
+)
