@@ -57,18 +57,17 @@ STRENGTH = {"adversarial_patch": 0.45, "cppn_target": 0.6, "truth": 0.95, "noise
 
 @dataclass
 class Made:
-    """Keys of what was made so far, and the cases by trojan."""
+    """Keys of what was made so far by kind of unit, and the cases by trojan."""
 
     store: Store
-    keys: dict[str, list[str]] = field(default_factory=lambda: {"implant": [], "diagnose": [], "evaluate": []})
+    keys: dict[str, list[str]] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     trained: str = ""
     implant: str = ""
 
     def commit(self, made: Cell, draft: Draft, record: Any, cost: Cost) -> str:
         self.store.commit(draft, made, record, cost)
-        stage = {"trained": "implant", "implant": "implant", "verdict": "evaluate"}.get(made.kind, "diagnose")
-        self.keys[stage].append(made.key)
+        self.keys.setdefault(made.kind, []).append(made.key)
         return made.key
 
 
@@ -85,6 +84,7 @@ def make_run(root: Path) -> Store:
             if (tool, trojan) != FAILED:
                 _synthesise(made, tool, trojan)
     failed = _cell("evidence", *FAILED)
+    made.keys["evidence"].append(failed.key)
     store.fail(
         Failure(
             key=failed.key,
@@ -99,11 +99,15 @@ def make_run(root: Path) -> Store:
     )
     store.write_plan(
         {
-            "command": ["gifthorse", "run", "--suite", "emoji3"],
+            "command": "gifthorse run --suite emoji3",
             "versions": {"gifthorse": "0.1.0", "python": "3.11.2", "torch": "2.14.1"},
+            "machine": {"system": "Linux", "processor": "a processor", "cores": 2},
+            "started": "2026-01-02T03:04:05+00:00",
             "suite": plain(suite()),
             "protocol": plain(suite().protocols[0]),
-            "keys": made.keys | {"failed": [failed.key]},
+            "keys": made.keys,
+            "failed": [failed.key],
+            "finished": False,
         }
     )
     return store

@@ -1,0 +1,52 @@
+"""Records to tidy tables: the columns of the design first, one row an observation, values that JSON can hold.
+
+``tables`` reads a run folder and imports neither torch nor SciPy; :mod:`gifthorse.tables.compare` adds up over trojans
+and compares tools, :mod:`gifthorse.tables.parquet` writes files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gifthorse.store import Store
+from gifthorse.tables import rows
+from gifthorse.tables.columns import COLUMNS
+
+TABLES: dict[str, Callable[[rows.Found], Iterator[rows.Row]]] = {
+    "network": rows.network_rows,
+    "implant": rows.implant_rows,
+    "footprint": rows.footprint_rows,
+    "match": rows.match_rows,
+    "effect": rows.effect_rows,
+    "cost": rows.cost_rows,
+}
+"""Table name to what makes its rows."""
+
+
+def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """The tidy tables of a run folder, finished or not.
+
+    Rows are ordered by network, tool and trojan (as the suite lists them). If ``plan.json`` names keys of a kind,
+    units of earlier requests in the same folder are left out.
+
+    Args:
+        store: the run folder.
+
+    Returns:
+        Table name to rows; each row has all columns of :data:`COLUMNS`, in order. Numbers are finite or None.
+
+    Raises:
+        CorruptUnit: a manifest or the plan is damaged.
+    """
+    found = rows.Found(store)
+    made = {}
+    for name, make in TABLES.items():
+        ordered = sorted(make(found), key=found.place)
+        made[name] = [{column: _json(row.get(column)) for column in COLUMNS[name]} for row in ordered]
+    return made
+
+
+def _json(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
