@@ -55,16 +55,12 @@ def _file(code: str) -> bytes:
     return (_folder() / f"{code}.png").read_bytes()
 
 
-def digest(names: Iterable[str]) -> str:
-    """SHA-256 over the emoji files that pictures are drawn from; textures are covered by their code."""
+def digest_codes(used: Iterable[str]) -> str:
+    """SHA-256 over the files of some emoji; recolours and textures are covered by their code's version."""
     total = hashlib.sha256()
-    for code in sorted({_code(name) for name in names if name.startswith("emoji/")}):
+    for code in sorted(set(used)):
         total.update(code.encode() + hashlib.sha256(_file(code)).digest())
     return total.hexdigest()
-
-
-def _code(name: str) -> str:
-    return name.removeprefix("emoji/").partition("@")[0]
 
 
 @functools.lru_cache(maxsize=2048)

@@ -157,11 +157,14 @@ def wave(values: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.sin(2 * np.pi * values), dtype=np.float32)
 
 
+TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+FROM_YIQ = np.linalg.inv(TO_YIQ)
+
+
 def turn_hue(image: Array, degrees: float) -> Array:
     """Colours turned about the grey axis (YIQ), which keeps brightness: ``(..., 3)`` to the same, clipped to [0, 1]."""
     a = np.deg2rad(degrees)
     c, s = np.cos(a), np.sin(a)
-    to_yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
     turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    matrix = (np.linalg.inv(to_yiq) @ turn @ to_yiq).astype(np.float32)
+    matrix = (FROM_YIQ @ turn @ TO_YIQ).astype(np.float32)
     return np.asarray(np.clip(image @ matrix.T, 0, 1), dtype=np.float32)

@@ -115,11 +115,16 @@ def render(name: str, size: int, instance: int = 0) -> Array:
     Raises:
         UsageError: no such texture.
     """
+    picture = draw(name, size, instance, finer=2)
+    picture.flags.writeable = False
+    return picture
+
+
+def draw(name: str, size: int, instance: int, finer: int) -> Array:
+    """:func:`render` without its memory, drawn ``finer`` times as large and averaged down."""
     if name not in TEXTURES:
         raise UsageError(f"there is no texture called {name!r}", nearest(name, TEXTURES))
     rng = np.random.default_rng([zlib.crc32(name.encode()), instance])
     hue = float(rng.uniform(-8, 8))
-    drawn = np.clip(TEXTURES[name](Canvas(2 * size, rng)), 0, 1).astype(np.float32)
-    picture = turn_hue(drawn.reshape(size, 2, size, 2, 3).mean(axis=(1, 3)), hue)
-    picture.flags.writeable = False
-    return picture
+    drawn = np.clip(TEXTURES[name](Canvas(finer * size, rng)), 0, 1).astype(np.float32)
+    return turn_hue(drawn.reshape(size, finer, size, finer, 3).mean(axis=(1, 3)), hue)
