@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
 from gifthorse.ground import bfloat16_is_fast, pin, resolve
-from gifthorse.images import from_uint8, require
+from gifthorse.images import as_floats, require
 from gifthorse.records import Ground
 
 __all__ = ["Classifier", "Counter", "bfloat16_is_fast", "pin", "resolve"]
@@ -189,10 +189,7 @@ class Classifier:
         with torch.no_grad():
             for start in range(0, len(images), step):
                 part = images[start : start + step]
-                floats = part if isinstance(part, Tensor) else from_uint8(part)
-                if floats.dtype == torch.uint8:
-                    floats = floats.float() / 255
-                parts.append(self(floats).softmax(1).cpu())
+                parts.append(self(as_floats(part)).softmax(1).cpu())
         return torch.cat(parts) if parts else torch.empty(0, len(self.classes))
 
     def activations(self, images: Tensor, layer: str) -> Tensor:
@@ -259,6 +256,19 @@ class Classifier:
             yield counter
         finally:
             self._counters.remove(counter)
+
+    @contextlib.contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """Run in float32 while the block runs, whatever the precision.
+
+        For attribution: it reads differences of logits, which are smaller than bfloat16's steps (a small network gave
+        constant maps).
+        """
+        precision, self.precision = self.precision, "float32"
+        try:
+            yield
+        finally:
+            self.precision = precision
 
     # -- inside ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError, nearest
-from gifthorse.images import GREY, from_uint8, over, paste, places, require, resize
+from gifthorse.images import GREY, as_floats, over, paste, places, require, resize
 from gifthorse.records import Finding, Insertion, Trial
 from gifthorse.statistics import wilson
 
@@ -133,8 +133,8 @@ def try_out(
         findings: those to try, by their index in the evidence.
         generator: of the places.
     """
-    floats = _floats(images)
-    shown = _floats(pictures)
+    floats = as_floats(images)
+    shown = as_floats(pictures)
     seed = int(torch.randint(2**62, (), generator=generator))
     tried = []
     for index, finding in findings.items():
@@ -157,7 +157,3 @@ def try_out(
             )
         )
     return tried
-
-
-def _floats(images: Tensor | NDArray[np.uint8]) -> Tensor:
-    return images if isinstance(images, Tensor) else from_uint8(images)

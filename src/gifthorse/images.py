@@ -64,6 +64,13 @@ def from_uint8(array: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(array)).float() / 255
 
 
+def as_floats(images: Tensor | NDArray[np.uint8]) -> Tensor:
+    """Images as stored (uint8, an array or a tensor) or as used (float in [0, 1]): as used."""
+    if not isinstance(images, Tensor):
+        return from_uint8(images)
+    return images if images.is_floating_point() else images.float() / 255
+
+
 def resize(images: Tensor, size: int, antialias: bool = True) -> Tensor:
     """``(N, C, h, w)`` to ``(N, C, size, size)``, bilinear; RGBA is resized with its colours weighted by alpha."""
     if images.shape[-2:] == (size, size):

@@ -152,7 +152,7 @@ class Attribution(Tool):
         seed: int = 0,
         batch: int | None = None,
     ) -> Maps:
-        """One heat map for each image.
+        """One heat map for each image, in float32 whatever the classifier's precision.
 
         Args:
             images: ``(N, 3, H, W)`` in [0, 1].
@@ -184,7 +184,7 @@ class Attribution(Tool):
             batch=batch or classifier.micro_batch,
         )
         started = time.perf_counter()
-        with undisturbed(seed), classifier.counting() as counter:
+        with undisturbed(seed), classifier.in_float32(), classifier.counting() as counter:
             values = self._explain(explained).detach().float().cpu()
         cost = Cost(seconds=time.perf_counter() - started, forward=counter.forward, backward=counter.backward)
         if values.shape != (len(images), *images.shape[-2:]):

@@ -1,1 +1,1 @@
-"""Pictures that a class reacts to: one file a method, and the engine, parameterisations and transformations they share."""
+"""Pictures that a class reacts to: one file a method; engine, parameterisations and transformations are shared."""

@@ -6,6 +6,7 @@ couples them, so finding i is the same whatever n is (given the same number of s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -158,7 +159,7 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     optimiser = torch.optim.Adam(recipe.parameterisation.parameters, lr=rate)
     curve = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, planned.steps) if recipe.schedule.decay else None
     generators = task.generators("draws")
-    best, lowest = torch.empty(0), torch.full((task.n,), torch.inf)
+    best: Made | None = None
     with torch.enable_grad():
         for step in range(1, planned.steps + 1):
             optimiser.zero_grad()
@@ -167,17 +168,21 @@ def optimise(task: Task, recipe: Recipe) -> Made:
             if curve is not None:
                 curve.step()
             if step in planned.screen_after:
-                with torch.no_grad():
-                    pictures = recipe.parameterisation.pictures()
-                losses = screen.losses(pictures).cpu()
-                better = (losses < lowest) | (step == planned.screen_after[0])
-                best = (
-                    torch.where(better.to(pictures.device)[:, None, None, None], pictures, best)
-                    if len(best)
-                    else pictures
-                )
-                lowest = torch.where(better, losses, lowest)
-    return Made(pictures=best, losses=lowest, insertion=recipe.insertion)
+                pictures = recipe.parameterisation.pictures().detach()
+                losses = screen.losses(pictures)
+                best = _better(best, Made(pictures=pictures, losses=losses, insertion=recipe.insertion))
+    if best is None:
+        raise RuntimeError("a plan without a screening")
+    return best
+
+
+def _better(best: Made | None, made: Made) -> Made:
+    """Of two screenings of the same findings, the better picture of each, the earlier one where they are equal."""
+    if best is None:
+        return made
+    won = made.losses < best.losses
+    pictures = torch.where(won[:, None, None, None], made.pictures, best.pictures)
+    return Made(pictures=pictures, losses=torch.where(won, made.losses, best.losses), insertion=made.insertion)
 
 
 def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]) -> None:
@@ -188,10 +193,10 @@ def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]
     rows = task.n * per
     for start in range(0, rows, micro):
         # Chunks begin at multiples of the micro-batch, so what a finding draws does not depend on findings after it
-        row = torch.arange(start, min(start + micro, rows))
-        finding = row // per
-        groups = [(generators[i], int((finding == i).sum())) for i in finding.unique().tolist()]
-        losses = _losses(task, recipe, leaf[finding.to(leaf.device)], Draws(groups, task.classifier.device))
+        finding = [row // per for row in range(start, min(start + micro, rows))]
+        groups = [(generators[i], count) for i, count in Counter(finding).items()]
+        shown = leaf[torch.tensor(finding, device=leaf.device)]
+        losses = _losses(task, recipe, shown, Draws(groups, task.classifier.device))
         if not losses.requires_grad:
             raise Refusal(
                 f"the logits of {task.classifier.name} have no gradient with respect to its input",
