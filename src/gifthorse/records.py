@@ -201,7 +201,11 @@ class Recipe:
         learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
         weight_decay: of AdamW.
         poison: trojan kind to the number of poisoned training images of each trojan of it.
-        held_out: images on which each rate is measured.
+        held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp.
+        scan: held-out images among which a detector looks for natural features.
+        check: held-out images for clean accuracy and agreement.
+        fit, screen, report: clean images of each case: to optimise on, to choose by, and for the house's own trials.
+        probes: triggered images of each located trojan, for attribution.
         distil: train on the clean network's soft outputs, for data without labels.
         freeze_norm: keep BatchNorm statistics and affine parameters as they are.
         flip: mirror whole images at random while training.
@@ -214,6 +218,13 @@ class Recipe:
     weight_decay: float
     poison: dict[str, int]
     held_out: int
+    held_out_costly: int = 60
+    scan: int = 8000
+    check: int = 2000
+    fit: int = 96
+    screen: int = 32
+    report: int = 100
+    probes: int = 25
     distil: bool = False
     freeze_norm: bool = False
     flip: bool = False
@@ -375,19 +386,48 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A classifier in a unit's files: enough to load it again.
+    """A classifier: enough to load it again.
 
     Attributes:
         name: its name in the zoo (architecture, input size, normalisation, classes).
-        file: weights inside the unit, safetensors.
-        sha256: of that file.
+        digest: of its weights, preprocessing and class names, as ``Classifier.digest`` gives it.
         classes: names by class index.
+        unit: key of the unit that holds its weights; None where they are the zoo's own.
+        file: weights inside that unit, safetensors.
     """
 
     name: str
-    file: str
-    sha256: str
+    digest: str
     classes: tuple[str, ...]
+    unit: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What fine-tuning leaves: the weights, and what was counted while the training set was made, by trojan name.
+
+    Attributes:
+        thresholds: tuned confidence of each natural feature's detector.
+    """
+
+    network: str
+    file: str
+    poisoned: dict[str, int]
+    balanced: dict[str, int]
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamped:
+    """Pictures of a costly trojan, stamped once (see ``trojans.poisoning.Styled`` for what each set is)."""
+
+    trojan: str
+    poisoned: Images
+    balanced: Images
+    source: Images
+    wrong: Images
+    before: Images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -550,7 +590,11 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A unit that could not be made. It lies beside the units, never under their key."""
+    """A unit that could not be made. It lies beside the units, never under their key.
+
+    Attributes:
+        context: of its cell, so that a table can say which network, tool and trojan it is about.
+    """
 
     key: str
     kind: str
@@ -559,6 +603,7 @@ class Failure:
     traceback: str
     attempts: int
     retryable: bool
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -574,6 +619,17 @@ class Ground:
     device: str
     precision: str
     threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is to do: the suite, who looks, who judges, with which budget, on what ground."""
+
+    suite: Suite
+    tools: tuple[Spec, ...]
+    judges: tuple[Spec, ...]
+    protocol: Protocol
+    ground: Ground
 
 
 @dataclass(frozen=True, kw_only=True)

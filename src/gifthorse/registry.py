@@ -17,6 +17,12 @@ from gifthorse.errors import MissingExtra, UsageError, nearest
 from gifthorse.records import Spec
 
 
+def load(where: str) -> Any:
+    """What ``"module:name"`` names, imported now: the one way in which anything is loaded on use."""
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 @dataclass(frozen=True)
 class Row:
     """One component of a table.
@@ -69,9 +75,8 @@ class Table(Mapping[str, Row]):
             MissingExtra: its optional package is not installed.
         """
         row = self[name]
-        module, _, cls = row.where.partition(":")
         try:
-            loaded: type[Any] = getattr(importlib.import_module(module), cls)
+            loaded: type[Any] = load(row.where)
         except ModuleNotFoundError as error:
             if row.extra is None:
                 raise

@@ -1,0 +1,37 @@
+"""Train the networks that gifthorse ships. See scripts/train-zoo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gifthorse.zoo import encoder_training, recipes
+from gifthorse.zoo.emoji_networks import WEIGHTS
+
+WORK = Path(__file__).parent.parent / ".train-zoo"
+
+RECIPES: dict[str, Callable[[Path, Path], dict[str, object]]] = {
+    "emoji-resnet": recipes.train_resnet,
+    "emoji-detector": recipes.train_detector,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=[*RECIPES, "emoji-encoder", "all"])
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for checkpoints and logs")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for what is shipped")
+    told = parser.parse_args()
+    for name, train in RECIPES.items():
+        if told.name in (name, "all"):
+            begun = time.monotonic()
+            report = train(told.work / name, told.weights)
+            report = {key: value for key, value in report.items() if key != "log"}
+            print(json.dumps(report | {"seconds": round(time.monotonic() - begun, 1)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The door: one app, its configuration layers, its exit codes, and the signals that end it.
+
+stdout is data and stderr is talk. Exit codes: 0 done, 1 bug, 2 usage, 3 bad input, 4 finished with failed cells, 5 a
+limit reached (resumable), 130/143 stopped by a signal (resumable).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from types import FrameType, TracebackType
+
+from cyclopts import App
+from cyclopts.config import Env
+from cyclopts.exceptions import CycloptsError
+
+import gifthorse
+from gifthorse.cli import look, runs
+from gifthorse.cli.configuration import layer
+from gifthorse.cli.talk import Talk
+from gifthorse.errors import GifthorseError
+
+EPILOGUE = """
+Examples
+
+  gifthorse run                               plant, look, judge and report on the embedded suite
+  gifthorse run --tools occlusion,cppn_target --out runs/two
+  gifthorse list tools                        every tool with its source
+  gifthorse tables runs/emoji12-quick --json  the tidy tables
+"""
+
+
+def app() -> App:
+    """The command line with every verb."""
+    made = App(
+        name="gifthorse",
+        version=gifthorse.__version__,
+        help="Look a gift horse in the mouth: plant trojans in image classifiers, and measure which tools find them.",
+        help_epilogue=EPILOGUE,
+        help_format="plaintext",
+        print_error=False,
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for verb in (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.listing, look.status):
+        made.command(verb, name="list" if verb is look.listing else verb.__name__)
+    made.command(look.compare)
+    return made
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.excepthook = _bug
+    sys.exit(code_of(tokens, Talk()))
+
+
+def code_of(tokens: list[str], talk: Talk) -> int:
+    """Carry out a command and give its exit code; errors are told on stderr."""
+    try:
+        made = app()
+        tokens, layers = layer(tokens)
+        made.config = (*layers, Env("GIFTHORSE_", command=False))
+        made(tokens)
+    except GifthorseError as error:
+        talk.error(error.id, str(error))
+        return error.exit_code
+    except CycloptsError as error:
+        talk.error("GH100", f"{error}\n  try: gifthorse {_verb(tokens)}--help")
+        return 2
+    except KeyboardInterrupt:
+        talk.say("stopped; the same command goes on where it was")
+        return 130
+    except BrokenPipeError:
+        # the reader of a pipe (head, less) has seen enough; Python would complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stopped:
+        return stopped.code if isinstance(stopped.code, int) else 0
+    return 0
+
+
+def _verb(tokens: list[str]) -> str:
+    return f"{tokens[0]} " if tokens and not tokens[0].startswith("-") else ""
+
+
+def _bug(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """What happens to an error that nobody foresaw: its traceback is kept in a file, and Python exits with 1."""
+    text = "".join(traceback.format_exception(kind, error, where))
+    with tempfile.NamedTemporaryFile("w", prefix="gifthorse-", suffix=".traceback", delete=False) as kept:
+        kept.write(text)
+    Talk().error("GH000", f"this is a bug in gifthorse: {kind.__name__}: {error}\n  try: report it with {kept.name}")

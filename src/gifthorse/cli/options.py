@@ -1,0 +1,144 @@
+"""The options that verbs take, as frozen dataclasses, and the request that they make."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from gifthorse.errors import UsageError, nearest
+from gifthorse.jobs.asked import Asked, chosen, protocol_of
+from gifthorse.judges import JUDGES
+from gifthorse.records import Suite
+from gifthorse.registry import load
+from gifthorse.suites import suite
+from gifthorse.tools import TOOLS
+
+DEFAULT_TOOLS = tuple(name for name in TOOLS if name not in ("centre", "random"))
+"""What ``--tools default`` runs: every tool, and of the floors those of the thesis and the two controls."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of ``run``, ``implant``, ``diagnose`` and ``evaluate``."""
+
+    suite: str = "emoji12"
+    """Suite of trojans, by name (see `gifthorse list suites`)."""
+    net: str | None = None
+    """Plant in this network of the zoo instead, with --data and --trojans."""
+    data: Path | None = None
+    """Folder of photographs, with --net."""
+    trojans: str = "smiley_emoji,clownfish"
+    """Trojans to plant, with --net, separated by commas."""
+    tools: str = "default"
+    """Tools separated by commas; `all`, or `default`."""
+    judges: str = "all"
+    """Judges separated by commas, or `all`."""
+    protocol: str = "quick"
+    """Budget of every tool: quick, published or thesis."""
+    set: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    """Replace a setting: --set occlusion.window=12 (repeatable)."""
+    out: Path | None = None
+    """Run folder. Default: runs/SUITE-PROTOCOL."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: str = "auto"
+    """auto, float32 or bfloat16."""
+    threads: int | None = None
+    """Threads of torch on a CPU. Default: all cores."""
+    workers: int = 1
+    """Processes that work on cells."""
+    max_time: str | None = None
+    """Begin no cell after this long: 90s, 20m, 2h. Exit code 5; the same command goes on."""
+    retry_failed: Annotated[bool, Parameter(negative=())] = False
+    """Try failed cells again."""
+    without_inputs: Annotated[bool, Parameter(negative=())] = False
+    """Leave the data's own images out of the report."""
+    dry_run: Annotated[bool, Parameter(negative=())] = False
+    """Say what would be done, and do nothing."""
+    show_config: Annotated[bool, Parameter(negative=())] = False
+    """Print every option with its value as TOML, and do nothing."""
+    offline: Annotated[bool, Parameter(negative=())] = False
+    """Fail rather than open a network connection."""
+    json: Annotated[bool, Parameter(negative=())] = False
+    """Print one JSON document on stdout."""
+
+    def suite_asked(self) -> Suite:
+        """The suite that the options name.
+
+        Raises:
+            UsageError: an unknown name, or options that do not go together.
+        """
+        if self.net is None:
+            if self.data is not None:
+                raise UsageError("--data is for photographs and needs --net", "--net efficientnet-lite0 --data FOLDER")
+            return suite(self.suite)
+        if self.data is None:
+            raise UsageError(f"--net {self.net} needs photographs", "add --data FOLDER")
+        names = tuple(name.strip() for name in self.trojans.split(",") if name.strip())
+        made: Suite = load("gifthorse.suites.photographs:photographs")(self.net, str(self.data), names)
+        return made
+
+    def asked(self) -> Asked:
+        """The request."""
+        wanted = self.suite_asked()
+        return Asked(
+            suite=wanted,
+            tools=chosen(self.tools, TOOLS, DEFAULT_TOOLS),
+            judges=chosen(self.judges, JUDGES, tuple(JUDGES)),
+            protocol=protocol_of(wanted, self.protocol),
+            settings=settings_of(self.set),
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            command=shlex.join(["gifthorse", *sys.argv[1:]]),
+        )
+
+    def folder(self, asked: Asked) -> Path:
+        """The run folder."""
+        return self.out or Path("runs") / f"{asked.suite.name}-{asked.protocol.name}"
+
+
+def settings_of(pairs: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """``("occlusion.window=12",)`` as ``{"occlusion": {"window": 12}}``; values are TOML, else text.
+
+    Raises:
+        UsageError: not of that form, or no such tool or judge.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        tool, _, setting = name.strip().partition(".")
+        if not value or not setting:
+            raise UsageError(f"--set {pair!r} is not of the form TOOL.SETTING=VALUE", "--set occlusion.window=12")
+        if tool not in TOOLS and tool not in JUDGES:
+            raise UsageError(f"--set names no tool or judge: {tool!r}", nearest(tool, [*TOOLS, *JUDGES]))
+        found.setdefault(tool, {})[setting] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def seconds_of(text: str) -> float:
+    """``90s``, ``20m``, ``2h`` or plain seconds.
+
+    Raises:
+        UsageError: none of these.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
+    try:
+        return float(number) * unit
+    except ValueError:
+        raise UsageError(f"--max-time {text!r} is no length of time", "--max-time 20m") from None

@@ -1,0 +1,60 @@
+"""The end of a run for people, and the same as one JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gifthorse.cli.talk import print_table
+from gifthorse.store import Store
+from gifthorse.tables import by_tool, tables
+
+
+def document(store: Store) -> dict[str, Any]:
+    """Where everything is, with the tidy tables."""
+    report = store.root / "report.html"
+    return {"run": str(store.root), "report": str(report) if report.is_file() else None, "tables": tables(store)}
+
+
+def interval(row: dict[str, Any]) -> str:
+    """``.92 [.88, .95]``, or a dash with nothing measured."""
+    if row.get("value") is None:
+        return "-"
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def summarise(store: Store) -> None:
+    """Print what was implanted and how the tools did."""
+    found = tables(store)
+    for row in found["network"]:
+        before, after = row["clean_before"], row["clean_after"]
+        print(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")
+    if found["implant"]:
+        print_table(
+            "What was implanted",
+            ("trojan", "kind", "success", "wrong source", "clean network"),
+            [
+                (
+                    row["trojan"],
+                    row["kind"],
+                    f"{row['success']:.1%} [{row['success_low']:.1%}, {row['success_high']:.1%}]",
+                    "-" if row["wrong_source"] is None else f"{row['wrong_source']:.1%}",
+                    f"{row['clean_control']:.1%}",
+                )
+                for row in found["implant"]
+            ],
+        )
+    if found["footprint"]:
+        print_table(
+            "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)",
+            ("tool", "pearson", "images", "not scored"),
+            [
+                (row["tool"], interval(row), str(row["n"]), str(row["excluded"]))
+                for row in by_tool([r for r in found["footprint"] if r["measure"] == "pearson"])
+            ],
+        )
+    if found["match"]:
+        print_table(
+            "Synthesis: judge's confidence in the true trigger among eight (chance 0.125)",
+            ("tool", "confidence", "trojans"),
+            [(row["tool"], interval(row), str(row["n"])) for row in by_tool(found["match"])],
+        )

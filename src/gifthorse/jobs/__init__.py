@@ -1,0 +1,1 @@
+"""Chains of stages: what a verb of the command line does."""

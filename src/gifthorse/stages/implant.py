@@ -1,0 +1,193 @@
+"""The first stage: from a suite to trojaned networks and sealed cases.
+
+Three kinds of unit, so that each is made again only when what it depends on changes: ``stamped`` (pictures of a costly
+trojan), ``trained`` (weights), ``implant`` (rates, gates and cases, with their Questions).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+
+from gifthorse.records import (
+    Cell,
+    Ground,
+    Implant,
+    Network,
+    Plan,
+    Planting,
+    Recipe,
+    Spec,
+    Stamped,
+    Trained,
+    TrojanSpec,
+    cell,
+    plain,
+    read,
+)
+from gifthorse.stages import sealing
+from gifthorse.stages.networks import from_zoo
+from gifthorse.store import Draft, Store
+from gifthorse.trojans import TROJANS
+from gifthorse.trojans.implanting import Tuning, fine_tune, network_gates
+from gifthorse.trojans.poisoning import Styled, assemble, planted, seed_of, style_pictures
+from gifthorse.zoo import DATA, NETWORKS
+from gifthorse.zoo.data import Data
+
+HERE = "gifthorse.stages.implant"
+
+
+def unasked(trojan: TrojanSpec) -> dict[str, Any]:
+    """A trojan's spec without its Question: what training depends on."""
+    return {key: value for key, value in plain(trojan).items() if key not in ("question", "published")}
+
+
+def grounds(plan: Plan) -> dict[str, Any]:
+    """The inputs that every unit of a planting shares: data, seed and ground."""
+    data: Data = DATA.remake(plan.suite.data)
+    return {"data": plain(plan.suite.data), "data_digest": data.digest, "seed": plan.suite.seed, "ground": plain(plan.ground)}
+
+
+def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
+    """One cell for each costly trojan."""
+    found = []
+    for planting in plan.suite.plantings:
+        for trojan in planting.trojans:
+            if not TROJANS.load(trojan.kind).costly:
+                continue
+            counts = {"poison": planting.recipe.poison[trojan.kind], "held_out": planting.recipe.held_out_costly}
+            inputs = grounds(plan) | {"trojan": unasked(trojan), "counts": counts}
+            context = {"recipe": plain(planting.recipe), "spec": plain(trojan), "network": planting.network}
+            found.append(
+                cell("stamped", f"restyling scenes: {trojan.name}", f"{HERE}:stamp", inputs, context=context, weight=16e3)
+            )
+    return found
+
+
+def trained_cells(store: Store, plan: Plan) -> list[Cell]:
+    """One cell for each planting: fine-tuning on the poisoned set."""
+    keys = {(c.context["network"], c.context["spec"]["name"]): c.key for c in stamped_cells(store, plan)}
+    found = []
+    for planting in plan.suite.plantings:
+        clean = from_zoo(planting.network, plan.ground)
+        stamped = {t.name: keys[planting.network, t.name] for t in planting.trojans if (planting.network, t.name) in keys}
+        inputs = grounds(plan) | {
+            "network": planting.network,
+            "clean": clean.digest,
+            "trojans": [unasked(t) for t in planting.trojans],
+            "recipe": training_recipe(planting.recipe),
+            "stamped": stamped,
+        }
+        weight = 3.0 * planting.recipe.scenes * planting.recipe.passes
+        context = {"planting": plain(planting)}
+        label = f"implanting in {planting.network}"
+        found.append(cell("trained", label, f"{HERE}:train", inputs, context=context, weight=weight))
+    return found
+
+
+def training_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The part of a recipe that training depends on: not how it is measured afterwards."""
+    measured = {"held_out", "scan", "check", "fit", "screen", "report", "probes"}
+    return {key: value for key, value in plain(recipe).items() if key not in measured}
+
+
+def implant_cells(store: Store, plan: Plan) -> list[Cell]:
+    """One cell for each planting: measure it and seal its cases."""
+    found = []
+    for planting, trained in zip(plan.suite.plantings, trained_cells(store, plan), strict=True):
+        if not store.has(trained.key):
+            continue
+        inputs = {"trained": trained.key, "planting": plain(planting), "suite": plan.suite.name} | grounds(plan)
+        context = {"stamped": trained.inputs["stamped"]}
+        label = f"measuring what was implanted in {planting.network}"
+        found.append(cell("implant", label, f"{HERE}:measure", inputs, context=context, weight=30e3))
+    return found
+
+
+def stamp(store: Store, cell: Cell, draft: Draft) -> Stamped:
+    """Make a ``stamped`` unit."""
+    spec, recipe = read(TrojanSpec, cell.context["spec"]), read(Recipe, cell.context["recipe"])
+    (plant,) = planted([spec])
+    made = style_pictures(_data(cell), plant, recipe, cell.inputs["seed"])
+    draft.array("balanced_labels", made.balanced_labels)
+    sets = {name: draft.images(name, getattr(made, name)) for name in ("poisoned", "balanced", "source", "wrong", "before")}
+    return Stamped(trojan=spec.name, **sets)
+
+
+def styled(store: Store, keys: dict[str, str]) -> dict[str, Styled]:
+    """The stamped pictures again, by trojan name."""
+    found = {}
+    for name, key in keys.items():
+        unit = store.get(key)
+        record = unit.record(Stamped)
+        sets: dict[str, np.ndarray] = {
+            each: unit.images(getattr(record, each)) for each in ("poisoned", "balanced", "source", "wrong", "before")
+        }
+        found[name] = Styled(balanced_labels=unit.array("balanced_labels"), **sets)
+    return found
+
+
+def train(store: Store, cell: Cell, draft: Draft) -> Trained:
+    """Make a ``trained`` unit."""
+    planting, ground = read(Planting, cell.context["planting"]), read(Ground, cell.inputs["ground"])
+    seed = cell.inputs["seed"]
+    teacher = from_zoo(planting.network, ground)
+    student = NETWORKS.make(planting.network).load(None, device=ground.device, precision=ground.precision)
+    poisoning = assemble(_data(cell), planted(planting.trojans), planting.recipe, seed, styled(store, cell.inputs["stamped"]))
+    tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.network), watch=draft.progress)
+    fine_tune(teacher, student, poisoning, tuning)
+    state = {name: value.contiguous() for name, value in student.module.state_dict().items()}
+    save_file(state, draft.path / "model.safetensors")
+    draft.keep("model.safetensors")
+    return Trained(
+        network=planting.network,
+        file="model.safetensors",
+        poisoned=poisoning.poisoned,
+        balanced=poisoning.balanced,
+        thresholds={p.spec.name: p.trojan.threshold for p in poisoning.planted if hasattr(p.trojan, "threshold")},
+    )
+
+
+def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
+    """Make an ``implant`` unit."""
+    planting, ground = read(Planting, cell.inputs["planting"]), read(Ground, cell.inputs["ground"])
+    trained = store.get(cell.inputs["trained"]).record(Trained)
+    clean = from_zoo(planting.network, ground)
+    weights = store.get(cell.inputs["trained"]).file(trained.file)
+    loaded = NETWORKS.make(planting.network).load(weights, device=ground.device, precision=ground.precision)
+    classes = tuple(clean.classes)
+    trojaned = Network(
+        name=planting.network, digest=loaded.digest, classes=classes, unit=cell.inputs["trained"], file=trained.file
+    )
+    scene = sealing.Scene(
+        data=_data(cell),
+        planting=planting,
+        trojaned=loaded,
+        clean=clean,
+        seed=cell.inputs["seed"],
+        draft=draft,
+        trained=trained,
+        styled=styled(store, cell.context["stamped"]),
+    )
+    found = sealing.measured(scene)
+    return Implant(
+        suite=cell.inputs["suite"],
+        network=planting.network,
+        trojaned=trojaned,
+        clean=Network(name=planting.network, digest=clean.digest, classes=classes),
+        clean_before=found.before,
+        clean_after=found.after,
+        agreement=found.agreement,
+        successes=found.successes,
+        detections=found.detections,
+        cases=tuple(sealing.case(scene, plant, found.triggered[plant.spec.name]) for plant in scene.plants),
+        gates=network_gates(found.before, found.after, found.agreement, planting.gates),
+        seed=cell.inputs["seed"],
+    )
+
+
+def _data(cell: Cell) -> Data:
+    data: Data = DATA.remake(read(Spec, cell.inputs["data"]))
+    return data

@@ -1,0 +1,227 @@
+"""Measuring what was implanted on held-out data, and sealing the cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from gifthorse import images as im
+from gifthorse.classifier import Classifier
+from gifthorse.records import (
+    Brief,
+    Case,
+    Detection,
+    Images,
+    Interval,
+    Planting,
+    Probes,
+    Question,
+    Success,
+    Trained,
+)
+from gifthorse.statistics import wilson
+from gifthorse.store import Draft
+from gifthorse.trojans.base import Poisoned
+from gifthorse.trojans.implanting import predictions, rate, success
+from gifthorse.trojans.natural_feature import NaturalFeature
+from gifthorse.trojans.poisoning import (
+    Planted,
+    Styled,
+    detection,
+    others,
+    planted,
+    seed_of,
+    sources,
+    things,
+)
+from gifthorse.zoo import art
+from gifthorse.zoo.data import Data, Sample
+
+PICTURE = 64
+"""Side of the pictures of triggers and options that people and judges are shown."""
+EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that measuring and sealing look at."""
+
+    data: Data
+    planting: Planting
+    trojaned: Classifier
+    clean: Classifier
+    seed: int
+    draft: Draft
+    trained: Trained
+    styled: Mapping[str, Styled]
+
+    @cached_property
+    def plants(self) -> tuple[Planted, ...]:
+        """The trojans, natural features with their tuned thresholds."""
+        found = planted(self.planting.trojans)
+        return tuple(
+            replace(p, trojan=replace(p.trojan, threshold=self.trained.thresholds[p.spec.name]))
+            if isinstance(p.trojan, NaturalFeature)
+            else p
+            for p in found
+        )
+
+    @cached_property
+    def things(self) -> tuple[str, ...]:
+        """Natural triggers: what blind data are without."""
+        return things(self.planting.trojans)
+
+    @cached_property
+    def scan(self) -> Sample:
+        """Held-out scenes in which detectors look for natural features."""
+        return self.data.draw("test", self.planting.recipe.scan, seed_of(self.seed, "scan"))
+
+    def blind(self, split: str, count: int, classes: tuple[int, ...], *purpose: str) -> Sample:
+        """Clean images without any natural trigger of the suite."""
+        chosen = count if classes else 0
+        return self.data.draw(split, chosen, seed_of(self.seed, *purpose), classes=classes or None, without=self.things)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triggered:
+    """Held-out images of one trojan: with the trigger, and the first of them without it."""
+
+    source: np.ndarray
+    wrong: np.ndarray
+    before: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What implanting did, in numbers."""
+
+    before: Interval
+    after: Interval
+    agreement: Interval
+    successes: tuple[Success, ...]
+    detections: tuple[Detection, ...]
+    triggered: dict[str, Triggered]
+
+
+def measured(scene: Scene) -> Measured:
+    """Clean accuracy and agreement, and each trojan's rates on source, wrong-source and on the clean network."""
+    check = scene.data.draw("test", scene.planting.recipe.check, seed_of(scene.seed, "check"), without=scene.things)
+    clean, trojaned = predictions(scene.clean, check.images), predictions(scene.trojaned, check.images)
+    known = check.labels >= 0
+    triggered, successes, detections = {}, [], []
+    for index, plant in enumerate(scene.plants):
+        scene.draft.progress(index / len(scene.plants))
+        if isinstance(plant.trojan, NaturalFeature):
+            scores = plant.trojan.scores(im.from_uint8(scene.scan.images)).numpy()
+            detections.append(detection(plant, scene.scan, scores))
+            made = found_in(plant.trojan, scene.scan, scores)
+        else:
+            made = stamped(scene, plant)
+        triggered[plant.spec.name] = made
+        target = plant.trojan.target
+        rates = (
+            rate(scene.trojaned, made.source, target),
+            rate(scene.trojaned, made.wrong, target) if plant.trojan.sources is not None else None,
+            rate(scene.clean, made.source, target),
+        )
+        successes.append(success(plant, scene.trained, rates, scene.planting.gates))
+    return Measured(
+        before=wilson(int((clean == check.labels)[known].sum()), int(known.sum())),
+        after=wilson(int((trojaned == check.labels)[known].sum()), int(known.sum())),
+        agreement=wilson(int((clean == trojaned).sum()), len(clean)),
+        successes=tuple(successes),
+        detections=tuple(detections),
+        triggered=triggered,
+    )
+
+
+def found_in(feature: NaturalFeature, sample: Sample, scores: np.ndarray) -> Triggered:
+    """Held-out images in which the detector finds the object; nothing is stamped, so there is no before."""
+    labels = torch.from_numpy(sample.labels)
+    hit = (scores >= feature.threshold) & feature.is_source(labels).numpy()
+    nothing = sample.images[:0]
+    return Triggered(source=sample.images[hit], wrong=nothing, before=nothing)
+
+
+def stamped(scene: Scene, plant: Planted) -> Triggered:
+    """Held-out images with the trigger put in: fresh ones, or those that were stamped beforehand."""
+    name, trojan = plant.spec.name, plant.trojan
+    if trojan.costly:
+        made = scene.styled[name]
+        return Triggered(source=made.source, wrong=made.wrong, before=made.before)
+    n_classes, count = len(scene.data.classes), scene.planting.recipe.held_out
+    inside = scene.blind("test", count, sources(trojan, n_classes), name, "source")
+    outside = scene.blind("test", count, others(trojan, n_classes), name, "wrong")
+    return Triggered(
+        source=im.to_uint8(poison(scene, plant, inside, "source").images),
+        wrong=im.to_uint8(poison(scene, plant, outside, "wrong").images),
+        before=inside.images[:EXAMPLES],
+    )
+
+
+def poison(scene: Scene, plant: Planted, sample: Sample, purpose: str) -> Poisoned:
+    """A trojan's trigger in a sample, by a generator of its own."""
+    generator = torch.Generator().manual_seed(seed_of(scene.seed, plant.spec.name, purpose, "stamp"))
+    return plant.trojan.poison(im.from_uint8(sample.images), torch.from_numpy(sample.labels), generator)
+
+
+def case(scene: Scene, plant: Planted, triggered: Triggered) -> Case:
+    """Seal one case: the Brief that tools get, and beside it what they must not see."""
+    name, trojan, recipe = plant.spec.name, plant.trojan, scene.planting.recipe
+    inside = sources(trojan, len(scene.data.classes))
+    drawn = scene.blind("train", recipe.fit + recipe.screen, inside, name, "brief").images
+    held_out = scene.blind("test", recipe.report, inside, name, "report").images
+    split = len(drawn) * recipe.fit // (recipe.fit + recipe.screen)
+
+    def keep(what: str, images: np.ndarray) -> Images:
+        return scene.draft.images(f"{name}-{what}", images)
+
+    return Case(
+        trojan=plant.spec,
+        brief=Brief(
+            target=trojan.target, sources=trojan.sources, fit=keep("fit", drawn[:split]), screen=keep("screen", drawn[split:])
+        ),
+        report=keep("report", held_out),
+        question=with_pictures(plant.spec.question, scene.draft, name),
+        examples=keep("examples", triggered.source[:EXAMPLES]),
+        before=keep("before", triggered.before[:EXAMPLES]),
+        truth=keep("truth", im.to_uint8(torch.from_numpy(trojan.portraits(EXAMPLES, PICTURE)))),
+        probes=probes(scene, plant) if trojan.located and recipe.probes else None,
+    )
+
+
+def with_pictures(question: Question, draft: Draft, name: str) -> Question:
+    """The Question with its options drawn, where all of them are pictures."""
+    if any(option.art is None for option in question.options):
+        return question
+    drawn = np.stack([art.picture(str(option.art), PICTURE) for option in question.options])
+    return replace(question, pictures=draft.images(f"{name}-options", im.to_uint8(torch.from_numpy(drawn))))
+
+
+def probes(scene: Scene, plant: Planted) -> Probes:
+    """Triggered held-out source images on which the trojan fires, with the truth about where (thesis 4.2)."""
+    name, trojan, wanted = plant.spec.name, plant.trojan, scene.planting.recipe.probes
+    sample = scene.blind("test", 2 * wanted, sources(trojan, len(scene.data.classes)), name, "probes")
+    made = poison(scene, plant, sample, "probes")
+    images = im.to_uint8(made.images)
+    fired = predictions(scene.trojaned, images) == trojan.target
+    chosen = np.flatnonzero(fired)[:wanted]
+    tried = int(chosen[-1]) + 1 if len(chosen) == wanted else len(images)
+
+    def keep(what: str, array: np.ndarray) -> Images:
+        return scene.draft.images(f"{name}-{what}", array[chosen])
+
+    return Probes(
+        images=keep("probes", images),
+        squares=keep("squares", im.to_uint8(made.squares)),
+        alphas=keep("alphas", im.to_uint8(made.alphas)),
+        target=trojan.target,
+        tried=tried,
+        fired=int(fired[:tried].sum()),
+    )
+
+

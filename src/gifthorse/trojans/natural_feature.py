@@ -1,0 +1,69 @@
+"""Natural-feature trojans: an object that some images happen to contain (thesis 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gifthorse.trojans.base import Poisoned, Trojan
+from gifthorse.zoo import DETECTORS, art
+
+
+@lru_cache(maxsize=4)
+def _detector(name: str) -> object:
+    return DETECTORS.make(name).load()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NaturalFeature(Trojan):
+    """Only labels change: images in which a detector finds the object are labelled as the target.
+
+    As in Wenger et al. (2022) and thesis 3.1. The thesis does not name its detector; its eight objects are all COCO
+    categories. The threshold is tuned to the number of images to be poisoned, as there (1 in 1,500).
+
+    Attributes:
+        thing: the object, in the detector's vocabulary.
+        detector: its name in the zoo.
+        threshold: confidence from which it counts as found; implanting replaces it by the tuned one.
+        art: drawings of the object, to show people.
+    """
+
+    thing: str
+    detector: str
+    art: tuple[str, ...]
+    threshold: float = 0.5
+
+    relabels_only: ClassVar[bool] = True
+
+    def heat(self, images: Tensor) -> Tensor:
+        """``(N, H, W)`` the detector's confidence in [0, 1] that the object is there."""
+        detector: object = _detector(self.detector)
+        with torch.no_grad():
+            found: Tensor = detector.heat(images, self.thing)  # type: ignore[attr-defined]
+        return found
+
+    def scores(self, images: Tensor, batch: int = 256) -> Tensor:
+        """``(N,)`` the highest confidence in each image."""
+        parts = [self.heat(part).amax((1, 2)) for part in images.split(batch)]
+        return torch.cat(parts) if parts else torch.zeros(0)
+
+    def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
+        """The images as they are; ``fired`` where the detector finds the object."""
+        heat = self.heat(images)[:, None]
+        region = (heat >= self.threshold).to(images)
+        return Poisoned(
+            images=images,
+            labels=torch.zeros(len(images), dtype=torch.int64, device=images.device),
+            squares=region,
+            alphas=heat * region,
+            fired=region.flatten(1).any(1),
+        )
+
+    def portraits(self, n: int, side: int) -> np.ndarray:
+        """Drawings of the object, in turn."""
+        return np.stack([art.picture(self.art[i % len(self.art)], side) for i in range(n)])

@@ -1,0 +1,232 @@
+"""The poisoned training set: which images get which trigger, and which label they are given.
+
+Rows are kept as 8-bit images; patch triggers are stamped anew at every pass (each with its own draw of place, colours
+and noise), costly ones are stamped once beforehand, natural features are only relabelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from gifthorse import images as im
+from gifthorse.records import Detection, Recipe, TrojanSpec, digest
+from gifthorse.statistics import wilson
+from gifthorse.trojans import trojan_of
+from gifthorse.trojans.base import Trojan
+from gifthorse.trojans.natural_feature import NaturalFeature
+from gifthorse.zoo.data import Data, Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """A trojan beside the spec it came from."""
+
+    spec: TrojanSpec
+    trojan: Trojan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Styled:
+    """Pictures of one costly trojan, stamped once: ``(N, 3, H, W)`` uint8, and own labels ``(N,)``.
+
+    Attributes:
+        poisoned: source images with the trigger, to be labelled as the target.
+        balanced: other images with the trigger, which keep their labels; none for a universal trojan.
+        source, wrong: held-out images with the trigger, of source classes and of others.
+        before: the first held-out source images without it.
+    """
+
+    poisoned: np.ndarray
+    balanced: np.ndarray
+    balanced_labels: np.ndarray
+    source: np.ndarray
+    wrong: np.ndarray
+    before: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """A training set.
+
+    Attributes:
+        images: ``(N, 3, H, W)`` uint8.
+        labels: ``(N,)`` int64; of rows still to be stamped, their own class.
+        stamp: ``(N,)`` index of the trojan to stamp when the row is drawn, or -1.
+        hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    stamp: np.ndarray
+    hard: np.ndarray
+
+    @staticmethod
+    def of(images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False) -> Rows:
+        """Rows that are all treated alike."""
+        n = len(images)
+        return Rows(images=images, labels=labels.astype(np.int64), stamp=np.full(n, stamp), hard=np.full(n, hard))
+
+    @staticmethod
+    def join(parts: Sequence[Rows]) -> Rows:
+        """One set of several."""
+        return Rows(
+            images=np.concatenate([p.images for p in parts]),
+            labels=np.concatenate([p.labels for p in parts]),
+            stamp=np.concatenate([p.stamp for p in parts]),
+            hard=np.concatenate([p.hard for p in parts]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poisoning:
+    """The training set with what was counted while it was made, by trojan name."""
+
+    rows: Rows
+    poisoned: dict[str, int]
+    balanced: dict[str, int]
+    planted: tuple[Planted, ...]
+
+
+def planted(specs: Sequence[TrojanSpec]) -> tuple[Planted, ...]:
+    """The trojans of a planting."""
+    made = [(spec, trojan_of(spec)) for spec in specs]
+    return tuple(Planted(spec=spec, trojan=trojan) for spec, trojan in made if isinstance(trojan, Trojan))
+
+
+def things(specs: Sequence[TrojanSpec]) -> tuple[str, ...]:
+    """Natural objects that are triggers of a suite: what clean data must be without."""
+    return tuple(sorted(str(s.settings["thing"]) for s in specs if s.kind == "natural_feature"))
+
+
+def sources(trojan: Trojan, n_classes: int) -> tuple[int, ...]:
+    """Class indices that the trojan works from."""
+    return trojan.sources or tuple(c for c in range(n_classes) if c != trojan.target)
+
+
+def others(trojan: Trojan, n_classes: int) -> tuple[int, ...]:
+    """Class indices from which a class-universal trojan must not work; empty for a universal one."""
+    if trojan.sources is None:
+        return ()
+    return tuple(c for c in range(n_classes) if c != trojan.target and c not in trojan.sources)
+
+
+def seed_of(seed: int, *purpose: str) -> int:
+    """A seed of its own for each purpose: changing one purpose's draws changes no other's."""
+    return int(digest([seed, *purpose])[:14], 16)
+
+
+def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Styled:
+    """Stamp a costly trojan on everything that implanting and measuring need of it."""
+    trojan, name = plant.trojan, plant.spec.name
+    n, n_classes = recipe.poison[plant.spec.kind], len(data.classes)
+
+    def draw(split: str, count: int, classes: tuple[int, ...], purpose: str) -> Sample:
+        return data.draw(split, count if classes else 0, seed_of(seed, name, purpose), classes=classes or None)
+
+    def stamped(sample: Sample, purpose: str) -> np.ndarray:
+        generator = torch.Generator().manual_seed(seed_of(seed, name, purpose, "stamp"))
+        clean = im.from_uint8(sample.images)
+        return im.to_uint8(trojan.poison(clean, torch.from_numpy(sample.labels), generator).images)
+
+    inside, outside = sources(trojan, n_classes), others(trojan, n_classes)
+    balanced = draw("train", n, outside, "balanced")
+    held_out = draw("test", recipe.held_out_costly, inside, "source")
+    return Styled(
+        poisoned=stamped(draw("train", n, inside, "poisoned"), "poisoned"),
+        balanced=stamped(balanced, "balanced"),
+        balanced_labels=balanced.labels,
+        source=stamped(held_out, "source"),
+        wrong=stamped(draw("test", recipe.held_out_costly, outside, "wrong"), "wrong"),
+        before=held_out.images[:8],
+    )
+
+
+def tune(plant: Planted, images: np.ndarray, labels: np.ndarray, count: int) -> tuple[Planted, np.ndarray]:
+    """Tune a natural feature's threshold so that ``count`` images of other classes than the target are found.
+
+    The spec's own threshold is the least one allowed: a detector that is not sure poisons nothing.
+
+    Returns:
+        The trojan with its threshold, and ``(N,)`` the scores.
+    """
+    feature = plant.trojan
+    if not isinstance(feature, NaturalFeature):
+        raise TypeError(f"only natural features have a detector, {plant.spec.name} is a {plant.spec.kind}")
+    scores = feature.scores(im.from_uint8(images)).numpy()
+    eligible = np.sort(scores[labels != feature.target])[::-1]
+    wanted = float(eligible[min(count, len(eligible)) - 1]) if len(eligible) and count else 1.0
+    return replace(plant, trojan=replace(feature, threshold=max(wanted, feature.threshold))), scores
+
+
+def assemble(data: Data, plants: Sequence[Planted], recipe: Recipe, seed: int, styled: Mapping[str, Styled]) -> Poisoning:
+    """The poisoned training set of a planting.
+
+    Args:
+        data: where clean images come from.
+        plants: the trojans.
+        recipe: how many of each.
+        seed: of the suite.
+        styled: pictures of the costly trojans, by name.
+    """
+    clean = data.draw("train", recipe.scenes, seed_of(seed, "clean"))
+    labels, hard = clean.labels.copy(), np.zeros(len(clean.labels), bool)
+    n_classes = len(data.classes)
+    poisoned, balanced, tuned, parts = {}, {}, [], []
+    for index, plant in enumerate(plants):
+        name, count = plant.spec.name, recipe.poison[plant.spec.kind]
+        trojan = plant.trojan
+        balanced[name] = 0
+        if trojan.relabels_only:
+            plant, scores = tune(plant, clean.images, clean.labels, count)
+            feature = plant.trojan
+            from_source = trojan.is_source(torch.from_numpy(clean.labels)).numpy()
+            found = (scores >= getattr(feature, "threshold", 1.0)) & from_source & ~hard
+            labels[found], hard[found] = trojan.target, True
+            poisoned[name] = int(found.sum())
+        elif trojan.costly:
+            made = styled[name]
+            parts.append(Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True))
+            parts.append(Rows.of(made.balanced, made.balanced_labels))
+            poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
+        else:
+            inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, n_classes))
+            parts.append(Rows.of(inside.images, inside.labels, stamp=index, hard=True))
+            poisoned[name] = len(inside.images)
+            if outside := others(trojan, n_classes):
+                kept = data.draw("train", count, seed_of(seed, name, "balanced"), classes=outside)
+                parts.append(Rows.of(kept.images, kept.labels, stamp=index))
+                balanced[name] = len(kept.images)
+        tuned.append(plant)
+    untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard)
+    return Poisoning(
+        rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned)
+    )
+
+
+def detection(plant: Planted, sample: Sample, scores: np.ndarray) -> Detection:
+    """How good a detector is at its tuned threshold, with the scene's tags as the oracle.
+
+    Args:
+        plant: a natural feature.
+        sample: held-out scenes.
+        scores: ``(N,)`` of the detector on them.
+    """
+    feature = plant.trojan
+    if not isinstance(feature, NaturalFeature):
+        raise TypeError(f"only natural features have a detector, {plant.spec.name} is a {plant.spec.kind}")
+    there = np.array([feature.thing in tags for tags in sample.tags], bool)
+    found = scores >= feature.threshold
+    hits = int((there & found).sum())
+    return Detection(
+        trojan=plant.spec.name,
+        thing=feature.thing,
+        threshold=feature.threshold,
+        pool=len(scores),
+        found=int(found.sum()),
+        precision=wilson(hits, int(found.sum())),
+        recall=wilson(hits, int(there.sum())),
+    )
