@@ -1,0 +1,117 @@
+"""Builds "Costs": seconds, passes and memory of each tool, and its score against them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gifthorse.records import Evidence, Interval
+from gifthorse.report import words
+from gifthorse.report.build_judged import scores
+from gifthorse.report.charts import Dot, Mark, plane
+from gifthorse.report.contexts import Fact, Number
+from gifthorse.report.contexts_found import CostPlot, CostRow, Costs
+from gifthorse.report.desk import Desk, measure_of, tool_name, tools_of
+from gifthorse.report.gather import Kept
+
+Mean = tuple[Interval, Number]
+
+
+def costs(desk: Desk) -> Costs:
+    """What everything cost."""
+    rows: list[CostRow] = []
+    plots: list[CostPlot] = []
+    for network in sorted({p.network for p in desk.run.puzzles}):
+        for kind in ("attribution", "synthesis"):
+            pieces = [e for p, e in desk.run.all_evidence(kind) if p.network == network]
+            means = {tool: _score(desk, network, kind, tool) for tool in tools_of(pieces)}
+            made = [
+                _row(desk, network, kind, tool, [e for e in pieces if e.record.tool.name == tool], means[tool])
+                for tool in means
+            ]
+            rows += made
+            plots += _plot(network, kind, made, means)
+    return Costs(rows=tuple(rows), plots=tuple(plots), stages=_stages(desk))
+
+
+def _row(
+    desk: Desk, network: str, kind: str, tool: str, pieces: Sequence[Kept[Evidence]], mean: Mean | None
+) -> CostRow:
+    keys = [piece.key for piece in pieces]
+    paid = [piece.cost for piece in pieces if piece.cost]
+    what = f"{tool} on {network}, all its evidence"
+    taken = sum(cost.seconds for cost in paid)
+    peak = max((cost.peak_bytes for cost in paid), default=0)
+    forward, backward = sum(cost.forward for cost in paid), sum(cost.backward for cost in paid)
+    return CostRow(
+        network=network,
+        tool=tool_name(tool),
+        kind=kind,
+        cells=desk.plain(len(pieces), words.whole(len(pieces)), keys, what),
+        seconds=desk.plain(taken, words.seconds(taken), keys, what),
+        forward=desk.plain(forward, words.whole(forward), keys, what),
+        backward=desk.plain(backward, words.whole(backward), keys, what),
+        peak=desk.plain(peak, words.size(peak), keys, what),
+        score=mean[1] if mean else None,
+    )
+
+
+def _score(desk: Desk, network: str, kind: str, tool: str) -> Mean | None:
+    if kind == "synthesis":
+        return desk.mean(
+            [(s[3], s[4], s[5]) for s in scores(desk) if s[1] == network and s[2] == tool],
+            f"mean of {tool} over trojans, all judges",
+        )
+    found = []
+    for puzzle, evidence in desk.run.all_evidence("attribution"):
+        if puzzle.network == network and evidence.record.tool.name == tool:
+            for verdict in desk.run.verdicts.get(evidence.key, ()):
+                measure = measure_of(verdict.record.measures, "pearson")
+                found += [(puzzle.name, s, verdict.key) for s in (measure.scores if measure else ())]
+    return desk.mean(found, f"mean pearson of {tool}, over images, clustered by trojan")
+
+
+def _plot(network: str, kind: str, rows: Sequence[CostRow], means: dict[str, Mean | None]) -> list[CostPlot]:
+    dots = []
+    for row in rows:
+        mean = means[row.tool.name]
+        if mean is None or row.seconds.value <= 0:
+            continue
+        dots.append(
+            Dot(
+                name=row.tool.name,
+                tone=row.tool.role,
+                x=row.seconds.value,
+                y=mean[0].value,
+                low=mean[0].low,
+                high=mean[0].high,
+            )
+        )
+    if not dots:
+        return []
+    low = math.floor(math.log10(min(dot.x for dot in dots)))
+    high = max(low + 1, math.ceil(math.log10(max(dot.x for dot in dots))))
+    ticks = [10.0**power for power in range(low, high + 1)]
+    what = "mean correlation" if kind == "attribution" else "mean probability of the right answer"
+    marks = [Mark(value=0.125, kind="chance")] if kind == "synthesis" else [Mark(value=0.0, kind="chance")]
+    label = f"{what} against seconds, {network}: " + ", ".join(
+        f"{dot.name} {words.score(dot.y)} in {words.seconds(dot.x)}" for dot in dots
+    )
+    chart = plane(dots, label, ticks=ticks, names=[_tick(tick) for tick in ticks], marks=marks)
+    return [CostPlot(title=f"{network}, {kind}: {what} (upwards) against seconds in all (rightwards)", chart=chart)]
+
+
+def _tick(value: float) -> str:
+    return f"{value:g} s" if value < 1000 else f"{value:,.0f} s"
+
+
+def _stages(desk: Desk) -> tuple[Fact, ...]:
+    spent: dict[str, tuple[int, float]] = {}
+    for unit in desk.run.units:
+        cost = unit.cost()
+        count, taken = spent.get(unit.kind, (0, 0.0))
+        spent[unit.kind] = (count + 1, taken + (cost.seconds if cost else 0.0))
+    return tuple(
+        Fact(name=kind, text=f"{words.counted(count, 'unit')}, {words.seconds(taken)}")
+        for kind, (count, taken) in sorted(spent.items())
+    )

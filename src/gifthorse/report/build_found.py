@@ -1,0 +1,125 @@
+"""Builds "Synthesis" and the galleries: what the tools made, as Figure 5.17 and in full."""
+
+from __future__ import annotations
+
+from gifthorse.records import Evidence, Finding
+from gifthorse.report import words
+from gifthorse.report.contexts import Picture
+from gifthorse.report.contexts_found import BestRow, Gallery, Grid, GridRow, Made, Synthesis
+from gifthorse.report.desk import Desk, classes, page_of, part_anchor, sources, tool_name, tools_of
+from gifthorse.report.gather import Kept, Puzzle
+
+CHOSEN = "fork"
+"""The trojan whose grid is open at first, as in Figure 5.17; the first of the network where it is not there."""
+
+
+def synthesis(desk: Desk, network: str) -> Synthesis | None:
+    """One network's part, or None where no synthesis tool looked at it."""
+    puzzles = [p for p in desk.run.within(network) if any(e.record.kind == "synthesis" for e in p.evidence)]
+    if not puzzles:
+        return None
+    tools = tools_of([e for p in puzzles for e in p.evidence if e.record.kind == "synthesis"])
+    first = next((p for p in puzzles if p.name == CHOSEN), puzzles[0])
+    return Synthesis(
+        anchor=part_anchor("synthesis", network),
+        network=network,
+        tools=tuple(tool_name(tool) for tool in tools),
+        best=tuple(
+            BestRow(
+                link=page_of(puzzle, several=False),
+                truth=desk.truth(puzzle, 72),
+                best=tuple(_best(desk, puzzle, tool) for tool in tools),
+            )
+            for puzzle in puzzles
+        ),
+        grids=tuple(_grid(desk, puzzle, tools, opened=puzzle is first) for puzzle in puzzles),
+    )
+
+
+def _best(desk: Desk, puzzle: Puzzle, tool: str) -> Picture | None:
+    for kept in puzzle.of(tool):
+        for index in kept.record.kept:
+            made = _made(desk, puzzle, kept, index, 72)
+            if made.picture is not None:
+                return made.picture
+    return None
+
+
+def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...], *, opened: bool) -> Grid:
+    spec = puzzle.case.trojan
+    return Grid(
+        link=page_of(puzzle, several=False),
+        note=f"{words.kind(spec.kind)}, {sources(puzzle)} to {classes(puzzle)(spec.target)}",
+        truth=desk.truth(puzzle, 96),
+        rows=tuple(_grid_row(desk, puzzle, tool) for tool in tools),
+        open=opened,
+    )
+
+
+def _grid_row(desk: Desk, puzzle: Puzzle, tool: str) -> GridRow:
+    pieces = puzzle.of(tool)
+    made = tuple(_made(desk, puzzle, kept, index, 96) for kept in pieces for index in kept.record.kept)
+    return GridRow(tool=tool_name(tool), made=made, excuse="" if made else excuse(pieces))
+
+
+def excuse(pieces: tuple[Kept[Evidence], ...]) -> str:
+    """Why a tool left nothing for a trojan."""
+    if not pieces:
+        return "no record: it failed or has not run, see what is missing"
+    refusals = [kept.record.refusal for kept in pieces if kept.record.refusal]
+    return f"refused: {refusals[0]}" if refusals else "it kept nothing"
+
+
+def _made(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], index: int, width: int) -> Made:
+    record = kept.record
+    finding = record.findings[index]
+    rank = record.kept.index(index) + 1 if index in record.kept else 0
+    which = f"number {rank} by loss" if rank else "not kept"
+    picture = None
+    if finding.picture is not None and record.pictures is not None:
+        alt = f"{record.tool.name} for {puzzle.name}: finding {index + 1} of {len(record.findings)}, {which}"
+        picture = desk.album.stored(kept.unit, record.pictures, finding.picture, alt, width)
+    return Made(
+        picture=picture,
+        words=finding.words or "",
+        loss=desk.plain(finding.loss, words.score(finding.loss), [kept.key]),
+        kept=bool(rank),
+    )
+
+
+def galleries(desk: Desk, puzzle: Puzzle) -> tuple[Gallery, ...]:
+    """Everything that the synthesis tools made for one trojan, the kept first, then the rest by loss."""
+    pieces = [kept for kept in puzzle.evidence if kept.record.kind == "synthesis"]
+    several = len(pieces) > len({kept.record.tool.name for kept in pieces})
+    order = tools_of(pieces)
+    return tuple(
+        _gallery(desk, puzzle, kept, several)
+        for kept in sorted(pieces, key=lambda kept: (order.index(kept.record.tool.name), kept.record.seed, kept.key))
+    )
+
+
+def _gallery(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], several: bool) -> Gallery:
+    record = kept.record
+    rest = sorted(set(range(len(record.findings))) - set(record.kept), key=lambda i: (record.findings[i].loss, i))
+    shown = [*record.kept, *(rest if desk.everything else ())]
+    how = {_how(finding) for finding in record.findings}
+    settings = [words.listed(sorted(how)), words.settings(record.tool.settings), *record.hints]
+    if several:
+        settings.append(f"seed {record.seed}")
+    return Gallery(
+        tool=tool_name(record.tool.name),
+        href=desk.ledger.link([kept.key], ""),
+        settings="; ".join(part for part in settings if part),
+        made=tuple(_made(desk, puzzle, kept, index, 96) for index in shown),
+        unshown=len(record.findings) - len(shown),
+        excuse="" if record.findings else excuse((kept,)),
+    )
+
+
+def _how(finding: Finding) -> str:
+    insertion = finding.insertion
+    if finding.words is not None:
+        return "words"
+    if insertion.kind == "patch":
+        return f"put in as a patch of {insertion.side} pixels"
+    return {"frame": "the whole image", "blend": "blended over the whole image"}.get(insertion.kind, insertion.kind)

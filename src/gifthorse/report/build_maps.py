@@ -1,0 +1,223 @@
+"""Builds "Attribution": maps beside the masks (Figure 4.1) and their scores (Figure 4.2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gifthorse.records import Evidence, Probes, Verdict
+from gifthorse.report import words
+from gifthorse.report.charts import Mark, Span, axis, box
+from gifthorse.report.contexts import Attribution, MapRow, MapTable, Picture, ScoreRow, Scores
+from gifthorse.report.desk import Desk, measure_of, page_of, part_anchor, tool_name, tools_of
+from gifthorse.report.gather import Kept, Puzzle
+from gifthorse.report.pictures import Floats, colour, missing, own_scale, scale_bar
+
+ROWS = 6
+"""Images shown, shared out over the trojans."""
+
+MEASURES = {
+    "pearson": "Pearson correlation of the map with the trigger's square, over the pixels of one image (thesis 4.2)",
+    "pearson_alpha": "Pearson correlation of the map with the trigger's own outline instead of its square",
+    "l1": "mean distance of the map, divided by its largest value, from the square: lower is better",
+    "pointing_game": "share of images whose highest point lies in the square",
+}
+
+Pieces = Sequence[tuple[Puzzle, Kept[Evidence]]]
+Shown = tuple[Puzzle, Probes, int]
+Scale = Callable[[str, Floats], Floats]
+
+
+def attribution(desk: Desk, network: str) -> Attribution | None:
+    """One network's part, or None where no attribution tool looked at it."""
+    pieces = [(p, e) for p, e in desk.run.all_evidence("attribution") if p.network == network]
+    if not pieces:
+        return None
+    return Attribution(
+        anchor=part_anchor("attribution", network),
+        network=network,
+        maps=_tables(desk, pieces),
+        scores=_scores(desk, pieces),
+        dropped=_dropped([puzzle for puzzle, _ in pieces]),
+    )
+
+
+def _dropped(puzzles: Sequence[Puzzle]) -> str:
+    unique = {puzzle.name: puzzle.case.probes for puzzle in puzzles if puzzle.case.probes}
+    if not unique:
+        return ""
+    tried = sum(probes.tried for probes in unique.values())
+    fired = sum(probes.fired for probes in unique.values())
+    kept = sum(probes.images.count for probes in unique.values())
+    return (
+        f"{tried:,} triggered images were tried; the trojan fired on {fired:,} of them, "
+        f"of which {kept:,} are explained. None is of the target class."
+    )
+
+
+def _tables(desk: Desk, pieces: Pieces) -> tuple[MapTable, ...]:
+    tools = tools_of([e for _, e in pieces if e.record.maps])
+    chosen = _chosen(pieces)
+    if not tools or not chosen:
+        return ()
+    tops = {tool: _top(pieces, tool) for tool in tools}
+    signed = any(top[1] for top in tops.values())
+    low = -1.0 if signed else 0.0
+
+    def own(tool: str, values: Floats) -> Floats:
+        return values / own_scale(values)
+
+    def shared(tool: str, values: Floats) -> Floats:
+        return values / tops[tool][0]
+
+    made = []
+    for title, note, scale in (
+        (
+            "Each map on its own scale, clamped, as in the thesis",
+            "Every map is divided by the 99th percentile of its own absolute values and clamped at 1. "
+            "Clamping hides differences between large values, and a map with nothing in it looks as loud as any other.",
+            own,
+        ),
+        (
+            "Each tool on one scale",
+            "All maps of a tool are divided by the largest absolute value in any of them, shown or not, "
+            "so that a faint map is faint. Nothing is clamped.",
+            shared,
+        ),
+    ):
+        made.append(
+            MapTable(
+                title=title,
+                note=note,
+                tools=tuple(tool_name(tool) for tool in tools),
+                rows=tuple(_map_row(desk, shown, tools, scale) for shown in chosen),
+                bar=desk.album.drawn(scale_bar(low), "the colours of the maps, low to high", 128, "drawn here"),
+                ends=(f"{words.MINUS}1" if signed else "0", "0" if signed else "", "1"),
+            )
+        )
+    return tuple(made)
+
+
+def _chosen(pieces: Pieces) -> list[Shown]:
+    """Which images are shown: the first ones of each trojan, so that nobody picked them."""
+    explained = {p.name: (p, p.case.probes) for p, e in pieces if e.record.maps}
+    puzzles = [(puzzle, probes) for puzzle, probes in explained.values() if probes]
+    each = max(1, ROWS // max(1, len(puzzles)))
+    return [(puzzle, probes, i) for puzzle, probes in puzzles for i in range(min(each, probes.images.count))]
+
+
+def _top(pieces: Pieces, tool: str) -> tuple[float, bool]:
+    """The largest absolute value of a tool's maps, and whether any of them is below 0."""
+    largest, below = 0.0, False
+    for _, kept in pieces:
+        if kept.record.tool.name == tool and kept.record.maps:
+            values = np.nan_to_num(kept.unit.array(kept.record.maps))
+            if values.size:
+                largest = max(largest, float(np.abs(values).max()))
+                below = below or float(values.min()) < 0
+    return largest or 1.0, below
+
+
+def _map_row(desk: Desk, shown: Shown, tools: tuple[str, ...], scale: Scale) -> MapRow:
+    puzzle, probes, index = shown
+    caption = puzzle.case.trojan.caption
+    return MapRow(
+        trojan=page_of(puzzle, several=False),
+        image=desk.of_case(puzzle, probes.images, index, f"an image with {caption}", 96, private=True),
+        mask=desk.of_case(puzzle, probes.squares, index, f"where {caption} is in it", 96),
+        maps=tuple(_map(desk, puzzle, index, tool, scale) for tool in tools),
+    )
+
+
+def _map(desk: Desk, puzzle: Puzzle, index: int, tool: str, scale: Scale) -> Picture | None:
+    kept = next((e for e in puzzle.of(tool) if e.record.maps and index < e.record.explained), None)
+    if kept is None or kept.record.maps is None:
+        return None
+    values = kept.unit.array(kept.record.maps)[index]
+    place = f"evidence {kept.key[:12]}, {kept.record.maps}, map {index}"
+    alt = f"{tool} on the image with {puzzle.case.trojan.caption}"
+    if not desk.album.inputs and tool.startswith("edges_"):
+        # The edges of a photograph are a drawing of it.
+        return missing(alt, 96, 96, place)
+    return desk.album.drawn(colour(scale(tool, values)), alt, 96, place)
+
+
+def _scores(desk: Desk, pieces: Pieces) -> tuple[Scores, ...]:
+    verdicts = [(e, v) for _, e in pieces for v in desk.run.verdicts.get(e.key, ())]
+    names = list(dict.fromkeys(m.name for _, v in verdicts for m in v.record.measures))
+    return tuple(_measure(desk, verdicts, name) for name in sorted(names, key=_rank))
+
+
+def _rank(measure: str) -> tuple[int, str]:
+    known = list(MEASURES)
+    return (known.index(measure) if measure in known else len(known), measure)
+
+
+def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]], name: str) -> Scores:
+    found: dict[str, list[Kept[Verdict]]] = {}
+    for evidence, verdict in verdicts:
+        found.setdefault(evidence.record.tool.name, []).append(verdict)
+    values = {tool: _values(kept, name) for tool, kept in found.items()}
+    chances = [m.chance for _, v in verdicts if (m := measure_of(v.record.measures, name)) and m.chance is not None]
+    every = [value for scores in values.values() for _, value, _ in scores if math.isfinite(value)]
+    span = Span(low=-0.5 if min(every, default=0.0) >= -0.5 else -1.0, high=1.0) if "pearson" in name else _span(every)
+    chance = sum(chances) / len(chances) if chances else None
+    marks = [] if chance is None else [Mark(value=chance, kind="chance")]
+    ticks = [t for t in (-1.0, -0.5, 0.0, 0.5, 1.0) if span.low <= t <= span.high]
+    rows = [row for tool, kept in found.items() if (row := _row(desk, (tool, kept, name), values[tool], span, marks))]
+    lower = name == "l1"
+    note = MEASURES.get(name, "")
+    if chance is not None:
+        note += f"{'. ' if note else ''}The dashed line is chance, {words.score(chance, 3 if chance else 0)}"
+    return Scores(
+        measure=name,
+        note=f"{note}.",
+        axis=axis(ticks, [words.score(t, 1) for t in ticks], span=span),
+        rows=tuple(sorted(rows, key=lambda r: ((1 if lower else -1) * _sortable(r.median.value), r.tool.name))),
+    )
+
+
+def _span(values: Sequence[float]) -> Span:
+    return Span(low=min(0.0, *values, 0.0), high=max(1.0, *values, 1.0))
+
+
+def _sortable(value: float) -> float:
+    return value if math.isfinite(value) else -math.inf
+
+
+def _values(kept: Sequence[Kept[Verdict]], name: str) -> list[tuple[str, float, str]]:
+    """(trojan, score, unit key) of every image."""
+    return [
+        (v.record.trojan, score, v.key)
+        for v in kept
+        if (measure := measure_of(v.record.measures, name))
+        for score in measure.scores
+    ]
+
+
+def _row(
+    desk: Desk,
+    about: tuple[str, Sequence[Kept[Verdict]], str],
+    values: Sequence[tuple[str, float, str]],
+    span: Span,
+    marks: Sequence[Mark],
+) -> ScoreRow | None:
+    tool, kept, name = about
+    mean = desk.mean(values, f"mean {name} of {tool}, over images, clustered by trojan")
+    if mean is None:
+        return None
+    scores = [value for _, value, _ in values if math.isfinite(value)]
+    middle = float(np.median(scores))
+    named = tool_name(tool)
+    reasons = sorted({v.record.excluded_reason or "" for v in kept if v.record.excluded} - {""})
+    left = sum(v.record.excluded for v in kept)
+    label = f"{name} of {tool}: median {words.score(middle)}, {words.counted(len(scores), 'image')}"
+    return ScoreRow(
+        tool=named,
+        chart=box(scores, label, span=span, marks=marks, tone=named.role),
+        median=desk.plain(middle, words.score(middle), [k for _, _, k in values], f"median {name} of {tool}"),
+        mean=mean[1],
+        excluded=f"{left:,} left out: {words.listed(reasons) or 'no reason given'}" if left else "",
+    )

@@ -1,0 +1,140 @@
+"""Builds "What is missing" and "Exactly what was run", with an entry for every record."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gifthorse.records import Spec, canonical
+from gifthorse.report import words
+from gifthorse.report.contexts import Fact, Link
+from gifthorse.report.contexts_found import Failed, Missing, Ran, Settings, Silent, SumEntry, UnitEntry
+from gifthorse.report.desk import Desk, unit_anchor
+from gifthorse.store import Unit
+
+INPUTS = 3_000
+"""Characters of a unit's inputs that are shown; a suite of 48 trojans has thousands of units."""
+
+
+def missing(desk: Desk) -> Missing:
+    """Failures, refusals, and what was not scored."""
+    failed = tuple(
+        Failed(
+            anchor=f"f-{failure.key[:12]}",
+            label=failure.label,
+            kind=failure.kind,
+            error=failure.error,
+            traceback=failure.traceback,
+            attempts=failure.attempts,
+            again=failure.retryable,
+        )
+        for failure in desk.run.failures
+    )
+    silent = []
+    for puzzle, evidence in desk.run.all_evidence():
+        about = f"{evidence.record.tool.name} on {puzzle.name} ({puzzle.network})"
+        if evidence.record.refusal:
+            link = Link(href=desk.ledger.link([evidence.key], ""), text=about)
+            silent.append(Silent(link=link, what="refused", reason=evidence.record.refusal))
+        for verdict in desk.run.verdicts.get(evidence.key, ()):
+            record = verdict.record
+            link = Link(href=desk.ledger.link([verdict.key], ""), text=f"{record.judge.name} of {about}")
+            if record.not_scored and not evidence.record.refusal:
+                silent.append(Silent(link=link, what="not scored", reason=record.not_scored))
+            elif record.excluded:
+                reason = f"{record.excluded:,} left out of the score: {record.excluded_reason or 'no reason given'}"
+                silent.append(Silent(link=link, what="left out", reason=reason))
+    return Missing(failed=failed, silent=tuple(silent))
+
+
+def ran(desk: Desk) -> Ran:
+    """Exactly what was run. It is built last, when every number has been linked."""
+    plan = desk.run.plan
+    labels = {unit.key: label(unit) for unit in desk.run.units}
+
+    def link(key: str) -> Link:
+        return Link(href=f"#{unit_anchor(key)}", text=labels.get(key, key[:12]))
+
+    return Ran(
+        command=_command(plan.get("command", "")),
+        facts=facts(plan),
+        suite=words.data(plan["suite"]) if "suite" in plan else "",
+        plan=words.data({key: plan[key] for key in plan if key not in ("suite", "keys", "command")}),
+        tools=_components(e.record.tool for _, e in desk.run.all_evidence()),
+        judges=_components(v.record.judge for found in desk.run.verdicts.values() for v in found),
+        sums=tuple(
+            SumEntry(anchor=anchor, what=what, units=tuple(map(link, keys)))
+            for anchor, (what, keys) in sorted(desk.ledger.sums.items())
+        ),
+        units=tuple(_entry(unit) for unit in desk.run.units),
+    )
+
+
+def _command(given: Any) -> str:
+    if isinstance(given, (list, tuple)):
+        return shlex.join(str(word) for word in given)
+    return str(given)
+
+
+def facts(plan: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Versions, machine, protocol: every short entry of the plan, as it is."""
+    made = []
+    for name in sorted(plan):
+        value = plan[name]
+        if name in ("command", "suite", "keys"):
+            continue
+        if isinstance(value, Mapping):
+            text = ", ".join(f"{key} {_short(value[key])}" for key in sorted(value))
+        else:
+            text = _short(value)
+        if text and len(text) <= 400:
+            made.append(Fact(name=str(name), text=text))
+    return tuple(made)
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else words.data(value).replace("\n", "")
+
+
+def _components(specs: Iterable[Spec]) -> tuple[Settings, ...]:
+    unique = {canonical(spec): spec for spec in specs}
+    return tuple(
+        Settings(name=spec.name, version=f"{spec.version}", text=words.settings(spec.settings) or "no settings")
+        for _, spec in sorted(unique.items(), key=lambda item: (item[1].name, item[0]))
+    )
+
+
+def label(unit: Unit) -> str:
+    """What a unit is, for people; its own label is not part of it, since no key may depend on one."""
+    data = unit.data
+    about = [str(data[name]) for name in ("trojan", "network") if isinstance(data.get(name), str)]
+    who = data.get("tool")
+    who = who.get("name") if isinstance(who, Mapping) else who
+    judge = data.get("judge")
+    if isinstance(judge, Mapping):
+        who = f"{judge.get('name')} of {who}"
+    parts = [str(who)] if who else []
+    if about:
+        parts.append(f"on {', '.join(about)}" if parts else ", ".join(about))
+    return " ".join(parts) or unit.kind
+
+
+def _entry(unit: Unit) -> UnitEntry:
+    cost = unit.cost()
+    paid = ""
+    if cost:
+        paid = f"{words.seconds(cost.seconds)}, {cost.forward:,} forward, {cost.backward:,} backward"
+        paid += f", {words.size(cost.peak_bytes)}" if cost.peak_bytes else ""
+    return UnitEntry(
+        anchor=unit_anchor(unit.key),
+        kind=unit.kind,
+        label=label(unit),
+        key=unit.key,
+        inputs=words.data(unit.inputs, INPUTS),
+        files=tuple(
+            Fact(name=name, text=f"{words.size(entry.bytes)}, sha256 {entry.sha256[:12]}")
+            for name, entry in sorted(unit.files.items())
+        ),
+        cost=paid,
+    )

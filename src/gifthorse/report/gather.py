@@ -1,0 +1,165 @@
+"""A run folder's records, put side by side: what was planted, what each tool left, what was made of it.
+
+The page is built from this and from nothing else. Records that are not there are simply absent: a run that was
+stopped half way has a page too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from gifthorse.records import Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
+from gifthorse.store import Store, Unit
+
+R = TypeVar("R")
+
+FLOORS = frozenset({"edges_sobel", "edges_canny", "centre", "random", "blank", "noise"})
+"""Tools that know nothing, beside which the others are read."""
+
+CEILINGS = frozenset({"truth"})
+"""The tool that knows the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Generic[R]):
+    """A record with the unit that keeps it."""
+
+    unit: Unit
+    record: R
+    cost: Cost | None
+
+    @property
+    def key(self) -> str:
+        """The unit's key."""
+        return self.unit.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Puzzle:
+    """One trojan in one network, with all that was made of it.
+
+    Attributes:
+        implant: the unit that planted it, and holds its images.
+        success: how well that worked.
+        evidence: what each tool left, sorted by tool.
+    """
+
+    implant: Kept[Implant]
+    case: Case
+    success: Success | None
+    evidence: tuple[Kept[Evidence], ...]
+
+    @property
+    def name(self) -> str:
+        """The trojan's name."""
+        return self.case.trojan.name
+
+    @property
+    def network(self) -> str:
+        """The name of the planted network."""
+        return self.implant.record.network
+
+    def of(self, tool: str) -> tuple[Kept[Evidence], ...]:
+        """What one tool left: one piece a seed."""
+        return tuple(item for item in self.evidence if item.record.tool.name == tool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        plan: ``plan.json``, or an empty mapping where the run has not got so far.
+        implants: one a network, sorted by name.
+        puzzles: one a trojan and network, in the suite's order.
+        effects: by the key of the evidence.
+        verdicts: by the key of the evidence, sorted by judge.
+        units: every unit, sorted by kind and key.
+        failures: sorted by label.
+    """
+
+    plan: Mapping[str, Any]
+    implants: tuple[Kept[Implant], ...]
+    puzzles: tuple[Puzzle, ...]
+    effects: Mapping[str, Kept[Effect]]
+    verdicts: Mapping[str, tuple[Kept[Verdict], ...]]
+    units: tuple[Unit, ...]
+    failures: tuple[Failure, ...]
+
+    def within(self, network: str) -> tuple[Puzzle, ...]:
+        """The puzzles of one network."""
+        return tuple(puzzle for puzzle in self.puzzles if puzzle.network == network)
+
+    def judged(self, evidence: Kept[Evidence], judge: str) -> Kept[Verdict] | None:
+        """What a judge said of a piece of evidence."""
+        found = (v for v in self.verdicts.get(evidence.key, ()) if v.record.judge.name == judge)
+        return next(found, None)
+
+    def all_evidence(self, kind: str | None = None) -> Iterator[tuple[Puzzle, Kept[Evidence]]]:
+        """Every piece of evidence (of a kind) with its puzzle."""
+        for puzzle in self.puzzles:
+            for item in puzzle.evidence:
+                if kind is None or item.record.kind == kind:
+                    yield puzzle, item
+
+
+def gather(store: Store) -> Run:
+    """Reads a run folder."""
+    plan = store.read_plan() or {}
+    units = tuple(sorted(_of_plan(store, plan), key=lambda unit: (unit.kind, unit.key)))
+    implants = sorted(_read(units, "implant", Implant), key=lambda kept: (kept.record.network, kept.key))
+    evidence = sorted(_read(units, "evidence", Evidence), key=_order)
+    verdicts: dict[str, list[Kept[Verdict]]] = {}
+    for kept in sorted(_read(units, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
+        verdicts.setdefault(kept.record.evidence, []).append(kept)
+    return Run(
+        plan=plan,
+        implants=tuple(implants),
+        puzzles=tuple(puzzle for implant in implants for puzzle in _puzzles(implant, evidence)),
+        effects={kept.record.evidence: kept for kept in _read(units, "effect", Effect)},
+        verdicts={key: tuple(found) for key, found in verdicts.items()},
+        units=units,
+        failures=tuple(sorted(store.failures(), key=lambda failure: (failure.label, failure.key))),
+    )
+
+
+def _of_plan(store: Store, plan: Mapping[str, Any]) -> Iterator[Unit]:
+    """The units that the last command asked for; a folder may hold those of earlier ones too. All, without a plan."""
+    keys = plan.get("keys")
+    if isinstance(keys, Mapping):
+        asked = {key for stage in keys.values() for key in stage}
+        # What the stages prepared for themselves (assets) may not be in the plan, but it made the numbers all the same.
+        yield from (u for u in store.units() if u.key in asked or u.kind not in _STAGES)
+    else:
+        yield from store.units()
+
+
+_STAGES = frozenset({"implant", "evidence", "effect", "verdict"})
+
+
+def _read(units: tuple[Unit, ...], kind: str, cls: type[R]) -> list[Kept[R]]:
+    return [Kept(unit=u, record=u.record(cls), cost=u.cost()) for u in units if u.kind == kind]
+
+
+def _order(kept: Kept[Evidence]) -> tuple[object, ...]:
+    record = kept.record
+    return (record.network, record.trojan, role(record.tool.name) != "tool", record.tool.name, record.seed, kept.key)
+
+
+def _puzzles(implant: Kept[Implant], evidence: list[Kept[Evidence]]) -> Iterator[Puzzle]:
+    record = implant.record
+    for case in record.cases:
+        name = case.trojan.name
+        yield Puzzle(
+            implant=implant,
+            case=case,
+            success=next((s for s in record.successes if s.trojan == name), None),
+            evidence=tuple(e for e in evidence if e.record.network == record.network and e.record.trojan == name),
+        )
+
+
+def role(tool: str) -> str:
+    """``floor``, ``ceiling`` or ``tool``."""
+    return "floor" if tool in FLOORS else "ceiling" if tool in CEILINGS else "tool"

@@ -1,0 +1,104 @@
+"""Numbers and names as people read them, the same everywhere on the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from gifthorse.records import Interval, plain
+
+MINUS = "−"
+DASH = "–"
+
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+
+
+def visible(text: str) -> str:
+    """Text that HTML and UTF-8 can carry unchanged: control characters become their pictures (U+2400 on).
+
+    A browser drops or replaces a NUL and a carriage return, and half a surrogate pair has no UTF-8 at all: shown as
+    they are, they would read as something else than what was recorded.
+    """
+    shown = text.translate(_PICTURES)
+    return "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF or 0x80 <= ord(c) <= 0x9F else c for c in shown)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share between 0 and 1 in per cent; ``n/a`` where nothing was observed."""
+    return "n/a" if math.isnan(value) else f"{100 * value:.{digits}f}%"
+
+
+def score(value: float, digits: int = 2) -> str:
+    """A correlation or probability, with a true minus sign."""
+    if math.isnan(value):
+        return "n/a"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def between(interval: Interval, style: str) -> str:
+    """The ends of an interval, or an empty string where it has none."""
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return ""
+    if style == "percent":
+        return f"{100 * interval.low:.1f}{DASH}{100 * interval.high:.1f}%"
+    low, high = score(interval.low), score(interval.high)
+    return f"{low} to {high}" if MINUS in low + high else f"{low}{DASH}{high}"
+
+
+def whole(value: float) -> str:
+    """A count, its thousands set apart by a comma."""
+    return f"{round(value):,}"
+
+
+def seconds(value: float) -> str:
+    """A time: two figures that matter."""
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits them."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def kind(name: str) -> str:
+    """``natural_feature`` as words; anything else as it is."""
+    return {"natural_feature": "natural feature", "class_universal": "class universal"}.get(name, name)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``1 trojan``, ``12 trojans``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def data(value: Any, limit: int | None = None) -> str:
+    """A record or JSON value as indented JSON; beyond ``limit`` characters it says how many more there are."""
+    text = json.dumps(plain(value), indent=1, sort_keys=True, ensure_ascii=False)
+    if limit is None or len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n... and {len(text) - limit:,} more characters, in the unit's own unit.json"
+
+
+def settings(values: dict[str, Any]) -> str:
+    """Settings in one line: ``steps=256, rate=0.05``."""
+    return ", ".join(f"{name}={json.dumps(plain(values[name]), ensure_ascii=False)}" for name in sorted(values))
