@@ -63,7 +63,7 @@ def disk_ended(error: BaseException, path: Path) -> LimitReached:
     name = getattr(error, "filename", None) or path
     reason = getattr(error, "strerror", None) or str(error)
     return LimitReached(
-        f"{name} could not be written: {reason}",
+        f"{name} could not be written or read: {reason}",
         "free some space (or repair the disk), then run the same command again: it goes on where this one stopped, "
         "and everything committed so far is whole",
     )
@@ -104,6 +104,17 @@ def speaking(path: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Gives an operating system's error the name of the file: reading, writing and syncing know only a number."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
 class HashingFile:
     """A binary file opened for writing that hashes what passes through, and is synced when its block ends."""
 
@@ -120,10 +131,11 @@ class HashingFile:
         """Appends bytes."""
         self._hash.update(data)
         self._length += len(data)
-        return self._file.write(data)
+        with naming(self.path):
+            return self._file.write(data)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        with self._file as file:
+        with naming(self.path), self._file as file:
             if kind is None:
                 file.flush()
                 os.fsync(file.fileno())
@@ -164,7 +176,8 @@ def sync(path: Path) -> None:
     """Waits until a file, or the entries of a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with naming(path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 

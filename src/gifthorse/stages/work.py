@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
-import platform
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from gifthorse import disk
-from gifthorse.errors import LimitReached
-from gifthorse.records import Cell, Cost, Failure
+from gifthorse.records import Cell, Failure
 from gifthorse.runner import Done, Failed, Runner
 from gifthorse.stages.forecast import Forecast
+from gifthorse.stages.making import Ear, Made, Task, make
 from gifthorse.store import Store
 
 TRIES = 3
@@ -79,32 +73,6 @@ class Outcome:
     cached: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
     remaining: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Task:
-    cell: Cell
-    attempts: int
-
-
-class _Ear:
-    """Hears the shares of cells that are made in this process; in another one it is deaf."""
-
-    def __init__(self, hear: Callable[[Cell, float, float], None] | None = None) -> None:
-        self.hear = hear
-
-    def __reduce__(self) -> tuple[type[_Ear], tuple[()]]:
-        return _Ear, ()
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What a worker says: seconds where it made the unit, or why it did not."""
-
-    seconds: float | None = None
-    busy: bool = False
-    failure: Failure | None = None
-    limit: LimitReached | None = None
 
 
 def fulfil(
@@ -164,7 +132,7 @@ class _Work:
     forecast: Forecast = field(default_factory=Forecast)
     told: float = 0.0
 
-    def sort(self, cells: Any, retry_failed: bool) -> list[_Task]:
+    def sort(self, cells: Any, retry_failed: bool) -> list[Task]:
         """Books what is there or has failed for good, and returns the rest."""
         tasks = []
         for cell in cells:
@@ -176,16 +144,16 @@ class _Work:
             if failure is not None and not again:
                 self.failed[cell.key] = failure
             else:
-                tasks.append(_Task(cell, failure.attempts if failure else 0))
+                tasks.append(Task(cell, failure.attempts if failure else 0))
         self.forecast = Forecast(((task.cell.kind, task.cell.weight) for task in tasks), self.runner.workers)
         return tasks
 
-    def run(self, tasks: list[_Task]) -> None:
+    def run(self, tasks: list[Task]) -> None:
         """Works until every task is made, failed, or left to the next run; waits for what other processes have."""
         nap = NAP
         while tasks:
-            busy: list[_Task] = []
-            results = self.runner.map(functools.partial(_make, self.store, _Ear(self._hear)), self._hand_out(tasks))
+            busy: list[Task] = []
+            results = self.runner.map(functools.partial(make, self.store, Ear(self._hear)), self._hand_out(tasks))
             with contextlib.closing(results):
                 for result in results:
                     self._book(result, busy)
@@ -197,7 +165,7 @@ class _Work:
     def _late(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
-    def _hand_out(self, tasks: list[_Task]) -> Iterator[_Task]:
+    def _hand_out(self, tasks: list[Task]) -> Iterator[Task]:
         for task in tasks:
             if self._late():
                 self.remaining.append(task.cell.key)
@@ -205,7 +173,7 @@ class _Work:
             self._tell("starts", task.cell)
             yield task
 
-    def _book(self, result: Done[_Task, _Made] | Failed[_Task], busy: list[_Task]) -> None:
+    def _book(self, result: Done[Task, Made] | Failed[Task], busy: list[Task]) -> None:
         task, cell = result.item, result.item.cell
         if isinstance(result, Failed):
             failure = Failure(
@@ -261,72 +229,9 @@ class _Work:
         )
 
 
-def _make(store: Store, ear: _Ear, task: _Task) -> _Made:
-    """Makes one cell's unit, in whichever process the runner chose, unless somebody else does or did."""
-    cell = task.cell
-    try:
-        with store.claim(cell.key) as mine:
-            if not mine:
-                return _Made(busy=True)
-            if store.has(cell.key):
-                return _Made()
-            earlier = store.failure(cell.key)
-            if earlier is not None and earlier.attempts > task.attempts:
-                return _Made(failure=earlier)
-            seconds = _compute(store, ear, task)
-            if earlier is not None:
-                store.forgive(cell.key)
-            return _Made(seconds=seconds)
-    except LimitReached as limit:
-        return _Made(limit=limit)
-
-
-def _compute(store: Store, ear: _Ear, task: _Task) -> float:
-    cell = task.cell
-    _reset_peak()
-    start = time.perf_counter()
-
-    def watch(share: float) -> None:
-        if ear.hear is not None:
-            ear.hear(cell, share, time.perf_counter() - start)
-
-    with store.draft(cell, watch) as draft:
-        with disk.Ending(draft.path):
-            record = _load(cell.function)(store, cell, draft)
-        seconds = time.perf_counter() - start
-        cost = Cost(
-            seconds=seconds,
-            forward=draft.forward,
-            backward=draft.backward,
-            peak_bytes=_peak(),
-            host=platform.node(),
-            attempt=task.attempts + 1,
-        )
-        store.commit(draft, cell, record, cost)
-    return seconds
-
-
-def _load(function: str) -> Callable[..., Any]:
-    module, _, name = function.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
-
-
 def _storable(text: str) -> str:
     """Text that UTF-8 can hold: file names may bring lone surrogates into messages."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _reset_peak() -> None:
-    """Starts the kernel's high-water mark anew, where it lets us; otherwise the peak is that of the process."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak() -> int:
-    """Peak resident bytes. Linux counts in KiB, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @contextlib.contextmanager
