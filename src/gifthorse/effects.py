@@ -30,8 +30,8 @@ class Placement(NamedTuple):
 
 
 def side_for(size: int) -> int:
-    """Side of a patch for a classifier of ``size`` pixels: 18 of 64, 64 of 224 (thesis 3.1: 64 of 224)."""
-    return round(size * 18 / 64)
+    """Side of a patch for a classifier of ``size`` pixels: two sevenths, as in thesis 3.1 (64 of 224; 18 of 64)."""
+    return round(size * 2 / 7)
 
 
 def place(insertion: Insertion, n: int, size: int, generator: torch.Generator) -> Placement | None:
