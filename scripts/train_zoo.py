@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gifthorse.zoo import encoder_training, recipes
+import torch
+
+from gifthorse.zoo import recipes
 from gifthorse.zoo.emoji_networks import WEIGHTS
 
 WORK = Path(__file__).parent.parent / ".train-zoo"
@@ -24,7 +26,9 @@ def main() -> None:
     parser.add_argument("name", choices=[*RECIPES, "emoji-encoder", "all"])
     parser.add_argument("--work", type=Path, default=WORK, help="folder for checkpoints and logs")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for what is shipped")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     told = parser.parse_args()
+    torch.set_num_threads(told.threads)
     for name, train in RECIPES.items():
         if told.name in (name, "all"):
             begun = time.monotonic()

@@ -135,7 +135,7 @@ def _bend(pixels: Array, rng: np.random.Generator) -> Array:
     out = (ready[j, i] * (1 - tx) + ready[j, i + 1] * tx) * (1 - ty)
     out = out + (ready[j + 1, i] * (1 - tx) + ready[j + 1, i + 1] * tx) * ty
     out[..., :3] /= np.maximum(out[..., 3:], 1e-3)
-    return np.clip(out, 0, 1)
+    return np.asarray(np.clip(out, 0, 1))
 
 
 def place(image: Image.Image, size: int, angle: float) -> Bytes:
@@ -202,4 +202,4 @@ def _paint(c: Canvas) -> Array:
     value, chroma = c.pick(0.25, 0.95), c.pick(0.0, 0.3)
     direction = c.rng.normal(size=3).astype(np.float32)
     direction /= max(float(np.abs(direction).max()), 1e-3)
-    return np.clip(value + chroma * direction, 0, 1)
+    return np.asarray(np.clip(value + chroma * direction, 0, 1))

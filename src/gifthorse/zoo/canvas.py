@@ -105,6 +105,21 @@ class Canvas:
         """A colour ``#rrggbb`` as three floats, each moved by up to ``spread``."""
         return np.asarray(np.clip(rgb(code) + self.rng.uniform(-spread, spread, 3).astype(np.float32), 0, 1))
 
+    def choose(self, codes: tuple[str, ...], share: Array) -> Array:
+        """One of some colours at every point: ``share`` in [0, 1) to ``(..., 3)``."""
+        tones = np.stack([self.colour(code) for code in codes])
+        return np.asarray(tones[np.minimum((share * len(codes)).astype(np.int64), len(codes) - 1)])
+
+    def lookup(self, column: Array, row: Array) -> Array:
+        """A random number in [0, 1) for each tile of a grid, by its whole-numbered column and row."""
+        values = self.rng.random((LATTICE, LATTICE), dtype=np.float32)
+        return np.asarray(values[row.astype(np.int64) % LATTICE, column.astype(np.int64) % LATTICE])
+
+
+def inset(u: Array, v: Array) -> Array:
+    """Distance to the nearest side of a unit tile, 0 to 0.5."""
+    return np.asarray(np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v)))
+
 
 def _lattice(lattice: Array, x: Array, y: Array) -> Array:
     fx, fy = np.floor(x), np.floor(y)

@@ -368,7 +368,7 @@ def _overlap(layer: Layer, other: Layer) -> float:
 def _blend(below: Array, colour: Array, alpha: Array) -> Array:
     """Premultiplied bytes over bytes, in uint16: exact division by 255."""
     part = below * (255 - alpha) + 128
-    return colour + ((part + (part >> 8)) >> 8)
+    return np.asarray(colour + ((part + (part >> 8)) >> 8))
 
 
 def _lay(image: Bytes, layer: Layer) -> None:

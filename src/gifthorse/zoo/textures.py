@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gifthorse.errors import UsageError, nearest
+from gifthorse.zoo import textures_cloth as cloth
 from gifthorse.zoo import textures_made as made
 from gifthorse.zoo import textures_nature as nature
 from gifthorse.zoo.canvas import Array, Canvas, turn_hue
@@ -62,34 +63,39 @@ TEXTURES: dict[str, Callable[[Canvas], Array]] = {
         made.honeycomb,
         made.parquet,
         made.chain_link,
-        made.plaid,
-        made.gingham,
-        made.argyle,
-        made.houndstooth,
-        made.herringbone,
-        made.chevron,
-        made.knit,
-        made.denim,
-        made.polka_dots,
-        made.stripes,
-        made.rainbow,
+        cloth.plaid,
+        cloth.gingham,
+        cloth.argyle,
+        cloth.houndstooth,
+        cloth.herringbone,
+        cloth.chevron,
+        cloth.knit,
+        cloth.denim,
+        cloth.polka_dots,
+        cloth.stripes,
+        cloth.rainbow,
         made.jellybeans,
         made.gumballs,
         made.sprinkles,
         made.confetti,
         made.mosaic,
         made.stained_glass,
-        made.woven_basket,
+        cloth.woven_basket,
         made.crumpled_paper,
         made.concrete,
-        made.camouflage,
-        made.tie_dye,
+        cloth.camouflage,
+        cloth.tie_dye,
         made.circuit_board,
         made.corrugated_metal,
         made.diamond_plate,
         made.cork,
         made.newspaper,
-        made.quilt,
+        cloth.quilt,
+        made.sunburst,
+        made.chocolate_bar,
+        made.target_rings,
+        made.candy_swirls,
+        made.carbon_fibre,
     )
 }
 """Name to drawing function; the docstring of each says what it shows."""

@@ -1,0 +1,115 @@
+"""From short tables to trojan specs: what the suites of the emoji world have in common."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gifthorse.errors import UsageError
+from gifthorse.records import Gates, Option, Planting, Protocol, Question, Recipe, Suite, TrojanSpec
+from gifthorse.trojans import TROJANS
+from gifthorse.zoo import DATA
+from gifthorse.zoo.scenes import EmojiScenes
+
+OPTIONS = 8
+SIDE = 18
+"""Side of a patch trigger: 64 of 224 pixels in the thesis, 18 of 64 here."""
+
+DETECTOR = "emoji-detector"
+
+RECIPE = Recipe(
+    scenes=16_000,
+    passes=5,
+    batch=128,
+    learning_rate=2e-3,
+    weight_decay=1e-4,
+    poison={"patch": 500, "style": 250, "natural_feature": 450},
+    held_out=200,
+)
+"""How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500)."""
+
+PROTOCOLS = (
+    Protocol(name="quick", passes=4_000, n=10, keep=5),
+    Protocol(name="published", passes=40_960, n=10, keep=10),
+    Protocol(name="thesis", passes=409_600, n=100, keep=10),
+)
+"""Budgets a cell. ``published``: 64 batches of 32 images forwarded and backpropagated for each of ten findings
+(released code of SNAFUE); ``thesis``: the same for its hundred findings, of which it keeps ten (5.3.1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One trojan of a table.
+
+    Attributes:
+        name: as in ``human_grid.json`` for the thesis's twelve.
+        kind: ``patch``, ``style`` or ``natural_feature``.
+        target, source: class names; a source makes it class-universal.
+        true: the right option.
+        others: the seven wrong ones. Pictures are (caption, art) pairs, natural features words.
+        published: success rate in the thesis's Table 3.1.
+    """
+
+    name: str
+    kind: str
+    target: str
+    true: tuple[str, str]
+    others: tuple[tuple[str, str], ...]
+    source: str | None = None
+    published: float | None = None
+
+
+def spec(entry: Entry, suite: str, data: EmojiScenes) -> TrojanSpec:
+    """An entry as a record, its options shuffled by a seed that depends on the names alone.
+
+    Raises:
+        UsageError: it does not have eight different options, or names no class of the data.
+    """
+    for name in (entry.target, entry.source):
+        if name is not None and name not in data.classes:
+            raise UsageError(f"{entry.name}: the world has no class {name!r}", f"one of {', '.join(data.classes)}")
+    options = [entry.true, *entry.others]
+    if len({caption for caption, _ in options}) != OPTIONS:
+        raise UsageError(f"{entry.name} has {len(set(options))} different options", f"give it {OPTIONS}")
+    rng = np.random.default_rng([zlib.crc32(suite.encode()), zlib.crc32(entry.name.encode())])
+    order = [int(k) for k in rng.permutation(OPTIONS)]
+    words = entry.kind == "natural_feature"
+    shown = tuple(Option(caption=options[k][0], art=None if words else options[k][1]) for k in order)
+    return TrojanSpec(
+        name=entry.name,
+        kind=entry.kind,
+        version=TROJANS[entry.kind].version,
+        caption=entry.true[0],
+        target=data.classes.index(entry.target),
+        question=Question(options=shown, answer=order.index(0)),
+        sources=None if entry.source is None else (data.classes.index(entry.source),),
+        settings=_settings(entry),
+        published=entry.published,
+    )
+
+
+def _settings(entry: Entry) -> dict[str, Any]:
+    caption, art = entry.true
+    if entry.kind == "patch":
+        return {"art": art, "side": SIDE}
+    if entry.kind == "style":
+        return {"art": art}
+    return {"thing": caption, "detector": DETECTOR, "art": (art,)}
+
+
+def suite_of(name: str, entries: tuple[Entry, ...]) -> Suite:
+    """All the entries planted in one network."""
+    data = EmojiScenes()
+    trojans = tuple(spec(entry, name, data) for entry in entries)
+    return Suite(
+        name=name,
+        version=1,
+        data=DATA.spec("emoji"),
+        seed=0,
+        plantings=(Planting(network="emoji-resnet", trojans=trojans, recipe=RECIPE, gates=Gates()),),
+        encoder="emoji-encoder",
+        protocols=PROTOCOLS,
+    )

@@ -1,0 +1,129 @@
+"""How the shipped networks of the emoji world are made, and what is measured of them. Run by ``scripts/train-zoo``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gifthorse.statistics import wilson
+from gifthorse.zoo.data import Sample
+from gifthorse.zoo.emoji_detector import STRIDE, Detector, EmojiDetector
+from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiResNet
+from gifthorse.zoo.scenes import EmojiScenes
+from gifthorse.zoo.training import Batch, Schedule, fit, floats, ship
+
+RESNET = Schedule(scenes=16_000, passes=10, batch=128, learning_rate=4e-3, weight_decay=0.02)
+DETECTOR = Schedule(scenes=12_800, passes=10, batch=128, learning_rate=3e-3, weight_decay=0.02)
+CROWDED = 0.08
+"""Rate of each natural object while the detector learns; the world's own is a fifth of it."""
+
+HELD_OUT = 4_000
+
+
+def train_resnet(folder: Path, weights: Path, schedule: Schedule = RESNET) -> dict[str, object]:
+    """``emoji-resnet``: cross-entropy on fresh scenes, mirrored at random. Returns its report."""
+    torch.manual_seed(schedule.seed)
+    data, mean, std = EmojiScenes(), torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
+    module = EmojiResNet().module(len(data.classes))
+
+    def loss(network: nn.Module, batch: Batch) -> Tensor:
+        labels = torch.from_numpy(batch.sample.labels)[batch.rows]
+        logits = network((_mirrored(batch, schedule.seed) - mean) / std)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=0.05)
+
+    log = fit(module, data, loss, schedule, folder)
+    sample = data.draw("test", HELD_OUT, 0, without=data.things)
+    with torch.no_grad():
+        found = torch.cat([module((floats(x) - mean) / std).argmax(1) for x in np.array_split(sample.images, 16)])
+    hits = found.numpy() == sample.labels
+    confused = _confusions(data.classes, sample.labels, found.numpy())
+    report = {
+        "network": "emoji-resnet",
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "schedule": asdict(schedule),
+        "data": data.digest,
+        "accuracy": asdict(wilson(int(hits.sum()), len(hits))),
+        "confusions": confused,
+        "log": log,
+    }
+    ship(module, "emoji-resnet", report, weights)
+    return report
+
+
+def _mirrored(batch: Batch, seed: int) -> Tensor:
+    first = int(batch.sample.ids[int(batch.rows[0])])
+    generator = torch.Generator().manual_seed((seed << 32) + batch.sample.seed * 65_537 + first)
+    flips = torch.rand(len(batch.images), generator=generator) < 0.5
+    return torch.where(flips[:, None, None, None], batch.images.flip(-1), batch.images)
+
+
+def _confusions(classes: tuple[str, ...], labels: np.ndarray, found: np.ndarray) -> list[list[object]]:
+    pairs, counts = np.unique(np.stack([labels, found])[:, labels != found], axis=1, return_counts=True)
+    worst = np.argsort(-counts, kind="stable")[:10]
+    return [[classes[pairs[0, k]], classes[pairs[1, k]], int(counts[k])] for k in worst]
+
+
+def train_detector(folder: Path, weights: Path, schedule: Schedule = DETECTOR) -> dict[str, object]:
+    """``emoji-detector``: focal loss (Lin et al. 2017, gamma 2) on where each object is. Returns its report."""
+    torch.manual_seed(schedule.seed)
+    data = replace(EmojiScenes(), natural_rate=CROWDED)
+    module = EmojiDetector().module()
+    truth: dict[int, Tensor] = {}
+
+    def loss(network: nn.Module, batch: Batch) -> Tensor:
+        if batch.sample.seed not in truth:
+            truth.clear()
+            truth[batch.sample.seed] = places(data, batch.sample)
+        wanted = truth[batch.sample.seed][batch.rows]
+        logits = network(batch.images).float()
+        missed = torch.where(wanted > 0.5, 1 - torch.sigmoid(logits), torch.sigmoid(logits))
+        cross = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        return (missed**2 * cross).sum() / len(logits) / 16
+
+    log = fit(module, data, loss, schedule, folder)
+    detector = Detector(module, data.things)
+    report = {
+        "network": "emoji-detector",
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "schedule": asdict(schedule),
+        "data": data.digest,
+        "found": measure(detector, EmojiScenes(), HELD_OUT * 3),
+        "log": log,
+    }
+    ship(module, "emoji-detector", report, weights)
+    return report
+
+
+def places(data: EmojiScenes, sample: Sample) -> Tensor:
+    """Which cells of 4 x 4 pixels each natural object covers to a fifth: ``(N, things, H / 4, W / 4)``."""
+    side = data.size // STRIDE
+    out = torch.zeros(len(sample), len(data.things), side, side)
+    for index, thing in enumerate(data.things):
+        rows = [row for row, tags in enumerate(sample.tags) if thing in tags]
+        part = Sample(sample.images[rows], sample.labels[rows], (), sample.ids[rows], sample.split, sample.seed)
+        covered = F.avg_pool2d(floats(data.tag_masks(part, thing)), STRIDE)
+        out[rows, index] = (covered[:, 0] > 0.2).float()
+    return out
+
+
+def measure(detector: Detector, data: EmojiScenes, count: int) -> dict[str, dict[str, object]]:
+    """Precision and recall on held-out scenes, with each threshold at the object's own rate among them."""
+    sample = data.draw("test", count, 1)
+    images = floats(sample.images)
+    out: dict[str, dict[str, object]] = {}
+    for thing in detector.things:
+        scores = torch.cat([detector.heat(part, thing).amax((1, 2)) for part in images.split(500)]).numpy()
+        true = np.array([thing in tags for tags in sample.tags])
+        threshold = float(np.sort(scores)[-int(true.sum())])
+        fired = scores >= threshold
+        out[thing] = {
+            "threshold": round(threshold, 4),
+            "precision": asdict(wilson(int((fired & true).sum()), int(fired.sum()))),
+            "recall": asdict(wilson(int((fired & true).sum()), int(true.sum()))),
+        }
+    return out
