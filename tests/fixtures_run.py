@@ -287,7 +287,12 @@ def _footprint(
 
 
 def _measure(name: str, scores: Sequence[float], chance: float | None) -> Measure:
-    return Measure(name=name, interval=bootstrap_mean(scores, seed=1), scores=tuple(scores), chance=chance)
+    bounds = {"pearson": (-1.0, 1.0), "pearson_alpha": (-1.0, 1.0), "l1": (0.0, 2.0)}.get(name, (0.0, 1.0))
+    if name in ("pointing_game", "correct"):
+        interval = wilson(round(sum(scores)), len(scores))
+    else:
+        interval = bootstrap_mean(scores, seed=1, within=bounds)
+    return Measure(name=name, interval=interval, scores=tuple(scores), chance=chance)
 
 
 def _evidence(tool: str, name: str, kind: str, **rest: Any) -> Evidence:

@@ -107,6 +107,36 @@ def two_way(a: Scores, b: Scores, confidence: float = 0.95) -> Comparison:
     )
 
 
+def paired(
+    a: Sequence[float] | Floats,
+    b: Sequence[float] | Floats,
+    clusters: Sequence[Hashable] | None = None,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Compare two tools on the same images: a paired t test with errors clustered by image.
+
+    It speaks of images like these and of no other trojans; a claim about tools in general needs :func:`two_way`.
+
+    Args:
+        a: ``(n,)`` scores of the first tool.
+        b: ``(n,)`` scores of the second on the same images, in their order.
+        clusters: ``(n,)`` the scene that each image was made from, where several were made from one.
+        confidence: of the interval, in (0, 1).
+
+    Returns:
+        The comparison, in whose ``trojans`` and ``units`` stands the number of clusters.
+
+    Raises:
+        UsageError: as :func:`two_way`, or when the tools do not have one score an image each.
+    """
+    if len(a) != len(b):
+        raise UsageError(f"{len(a)} scores cannot be paired with {len(b)}", "pass one score an image for each tool")
+    scenes = list(range(len(a))) if clusters is None else list(clusters)
+    return two_way(
+        Scores(values=a, units=scenes, trojans=scenes), Scores(values=b, units=scenes, trojans=scenes), confidence
+    )
+
+
 def _against_zero(
     difference: float,
     error: float,

@@ -26,6 +26,12 @@ Floats = npt.NDArray[np.float64]
 RESAMPLES = 4_000
 """Bootstrap draws: the Monte Carlo error of a limit is then a small part of the interval's own width."""
 
+FEW = 8
+"""Below so many observations or clusters an interval reaches at least as far as Student's."""
+
+BLOCK = 2_000_000
+"""Numbers drawn at a time by the bootstrap, so that memory stays bounded."""
+
 
 def wilson(hits: int, n: int, confidence: float = 0.95) -> Interval:
     """A proportion with Wilson's score interval (Wilson 1927), without continuity correction.
@@ -102,35 +108,35 @@ def bootstrap_mean(
     clusters: Sequence[Any] | None = None,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
+    within: tuple[float, float] | None = None,
 ) -> Interval:
-    """A mean with an expanded percentile bootstrap interval (Hesterberg 2015, section 3.3).
+    """A mean with an expanded percentile bootstrap interval (Hesterberg 2015, section 3.3), widened where data are few.
 
     The plain percentile interval is too short for few observations (coverage 0.83 for five from a normal
     distribution), so its two tails are taken at ``Phi(-t(G - 1) * sqrt(G / (G - 1)))`` of G observations or clusters
-    instead of at 0.025. It never leaves the range of the values, which suits correlations and probabilities.
+    instead of at 0.025. It never leaves the range of the values, and a mean does so in one of 2^(G - 1) samples or
+    more; so for fewer than eight the interval reaches at least as far as Student's (our choice). Coverage measured in
+    ``tests/test_statistics.py``: 0.92 to 0.99 for normal and uniform values from G = 3 on, and for skewed ones from
+    G = 12 on; less for fewer skewed ones.
 
     Args:
-        values: ``(n,)`` finite numbers.
+        values: ``(n,)`` finite numbers. For hits and misses use :func:`wilson`.
         seed: of the resampling; the same seed and values give the same interval.
         clusters: ``(n,)`` labels; values of one label are drawn together (pictures of one image, cells of one trojan).
         confidence: coverage, in (0, 1).
         resamples: bootstrap draws.
+        within: least and greatest possible value, at which the limits are cut: (0, 1) for probabilities, (-1, 1) for
+            correlations; None where there are no such bounds.
 
     Returns:
         The mean of all values, its limits, and their number. Without values all three are NaN; with one value, or one
         cluster, the limits are NaN, since nothing shows how it varies; if all values are equal, so are the limits.
 
     Raises:
-        UsageError: a value that is not finite, or as many labels as there are not values.
+        UsageError: a value that is not finite or not within its bounds, or as many labels as there are not values.
     """
     numbers = np.asarray(values, dtype=np.float64).reshape(-1)
-    if not np.isfinite(numbers).all():
-        raise UsageError(
-            f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} values are not finite",
-            "leave out what was not scored, and count it as excluded",
-        )
-    if clusters is not None and len(clusters) != numbers.size:
-        raise UsageError(f"{numbers.size} values have {len(clusters)} cluster labels", "pass one label a value")
+    _check_values(numbers, clusters, within)
     if numbers.size == 0:
         return Interval(value=math.nan, low=math.nan, high=math.nan, n=0)
     sums, sizes = _by_cluster(numbers, clusters)
@@ -140,20 +146,54 @@ def bootstrap_mean(
     if np.ptp(numbers) == 0:
         same = float(numbers[0])
         return Interval(value=same, low=same, high=same, n=numbers.size)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    step = max(1, 2_000_000 // sums.size)
-    for start in range(0, resamples, step):
-        drawn = generator.integers(sums.size, size=(min(step, resamples - start), sums.size))
-        means[start : start + step] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    means = _resampled(sums, sizes, seed, resamples)
     tail = _expanded_tail(sums.size, confidence)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(value=mean, low=min(float(low), mean), high=max(float(high), mean), n=numbers.size)
+    low, high = (float(limit) for limit in np.quantile(means, [tail, 1 - tail]))
+    if sums.size < FEW:
+        half = _student_half(sums, sizes, confidence)
+        low, high = min(low, mean - half), max(high, mean + half)
+    if within is not None:
+        low, high = max(low, within[0]), min(high, within[1])
+    return Interval(value=mean, low=min(low, mean), high=max(high, mean), n=numbers.size)
 
 
 def student_quantile(probability: float, df: float) -> float:
     """The quantile of Student's t distribution with ``df`` degrees of freedom."""
     return float(special.stdtrit(df, probability))
+
+
+def _check_values(numbers: Floats, clusters: Sequence[Any] | None, within: tuple[float, float] | None) -> None:
+    if not np.isfinite(numbers).all():
+        raise UsageError(
+            f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} values are not finite",
+            "leave out what was not scored, and count it as excluded",
+        )
+    if clusters is not None and len(clusters) != numbers.size:
+        raise UsageError(f"{numbers.size} values have {len(clusters)} cluster labels", "pass one label a value")
+    if within is not None and numbers.size and not within[0] <= numbers.min() <= numbers.max() <= within[1]:
+        raise UsageError(
+            f"values from {numbers.min():.4g} to {numbers.max():.4g} do not lie within {within}",
+            "pass their own bounds",
+        )
+
+
+def _resampled(sums: Floats, sizes: Floats, seed: int, resamples: int) -> Floats:
+    """``(resamples,)`` means of as many clusters as there are, drawn with replacement, in blocks of bounded size."""
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    step = max(1, BLOCK // sums.size)
+    for start in range(0, resamples, step):
+        drawn = generator.integers(sums.size, size=(min(step, resamples - start), sums.size))
+        means[start : start + step] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return means
+
+
+def _student_half(sums: Floats, sizes: Floats, confidence: float) -> float:
+    """Half of Student's interval of a ratio of cluster sums to cluster sizes (a plain mean for single values)."""
+    groups = sums.size
+    deviations = (sums - sums.sum() / sizes.sum() * sizes) / sizes.mean()
+    error = math.sqrt(float((deviations**2).sum()) / (groups - 1) / groups)
+    return student_quantile(0.5 + confidence / 2, groups - 1) * error
 
 
 def _by_cluster(numbers: Floats, clusters: Sequence[Any] | None) -> tuple[Floats, Floats]:

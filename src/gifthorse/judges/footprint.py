@@ -12,13 +12,16 @@ import numpy.typing as npt
 from gifthorse.errors import InputError
 from gifthorse.judges.base import Judge
 from gifthorse.records import Evidence, Measure, Verdict
-from gifthorse.statistics import bootstrap_mean
+from gifthorse.statistics import bootstrap_mean, wilson
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 FLAT = 1e-6
 """A map whose values differ by no more than this share of the largest is constant: float32 cannot tell them apart."""
+
+RANGES = {"pearson": (-1.0, 1.0), "pearson_alpha": (-1.0, 1.0), "l1": (0.0, 2.0), "pointing_game": (0.0, 1.0)}
+"""Least and greatest value of each measure."""
 
 CONSTANT = "the map is constant, so that it neither correlates with a mask nor has a highest point"
 
@@ -35,6 +38,8 @@ class FootprintJudge(Judge[[Array, Array, Array]]):
       square's share of the image.
     - ``pointing_game``: whether the map's highest point lies in the square (Zhang et al. 2018, here without their
       tolerance); of several equally high points, their share in it. Chance is the square's share of the image.
+
+    Intervals are bootstrap intervals over images; hits and misses of the pointing game have Wilson's.
 
     The scores of a Verdict are in the probes' order, NaN where an image was left out. A constant map is left out of
     every measure but ``l1``, which it does have, and counted in ``excluded``; if all maps are constant, ``not_scored``
@@ -114,7 +119,11 @@ def _constant(heat: Floats) -> npt.NDArray[np.bool_]:
 
 def _measure(name: str, scores: Floats, seed: int, chance: float) -> Measure:
     """A measure over the images that have a score; each image is drawn as a whole, since it has one map."""
-    interval = bootstrap_mean(scores[~np.isnan(scores)], seed)
+    there = scores[~np.isnan(scores)]
+    if name == "pointing_game" and np.isin(there, (0.0, 1.0)).all():
+        interval = wilson(int(there.sum()), there.size)
+    else:
+        interval = bootstrap_mean(there, seed, within=RANGES[name])
     return Measure(name=name, interval=interval, scores=tuple(scores.tolist()), chance=chance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
@@ -13,8 +14,8 @@ from torch.nn import functional as F
 
 from gifthorse.errors import InputError, UsageError
 from gifthorse.judges.base import Encoder, Judge
-from gifthorse.records import Effect, Evidence, Measure, Question, Verdict
-from gifthorse.statistics import bootstrap_mean
+from gifthorse.records import Effect, Evidence, Interval, Measure, Question, Verdict
+from gifthorse.statistics import bootstrap_mean, wilson
 
 Pictures = Tensor | npt.NDArray[Any]
 """``(n, 4, h, w)`` straight-alpha RGBA: uint8, or floats in [0, 1]."""
@@ -34,7 +35,8 @@ class MatchJudge(Judge[[Effect | None, Question, Shown, Encoder]]):
 
     Measures, over the kept findings: ``confidence``, mean probability of the right option; ``correct``, share of
     findings whose likeliest option is right; ``chosen``, 1 if the likeliest option of the mean probabilities is right.
-    The chance of each is one in eight. It differs from the thesis in the encoder, whose scale is the learned one (the
+    The chance of each is one in eight. The first has a bootstrap interval over findings, the second Wilson's, and the
+    third, one answer, has none. It differs from the thesis in the encoder, whose scale is the learned one (the
     thesis names neither CLIP's variant nor its constant), and in showing options and findings alike.
 
     Attributes:
@@ -114,14 +116,17 @@ class MatchJudge(Judge[[Effect | None, Question, Shown, Encoder]]):
         else:
             pooled, decided = likely.mean(axis=0), (right, correct)
         choice = int(pooled.argmax())
-        chosen = np.array([float(choice == answer)])
-        measures = tuple(
-            Measure(name=name, interval=bootstrap_mean(used, seed), scores=tuple(scores.tolist()), chance=chance)
-            for name, used, scores in (
-                ("confidence", decided[0], right),
-                ("correct", decided[1], correct),
-                ("chosen", chosen, chosen),
-            )
+        chosen = float(choice == answer)
+        once = Interval(value=chosen, low=math.nan, high=math.nan, n=1)
+        if self.pooling == "mean":
+            share = wilson(int(correct.sum()), correct.size)
+        else:
+            share = Interval(value=float(decided[1][0]), low=math.nan, high=math.nan, n=1)
+        confidence = bootstrap_mean(decided[0], seed, within=(0.0, 1.0))
+        measures = (
+            Measure(name="confidence", interval=confidence, scores=tuple(right.tolist()), chance=chance),
+            Measure(name="correct", interval=share, scores=tuple(correct.tolist()), chance=chance),
+            Measure(name="chosen", interval=once, scores=(chosen,), chance=chance),
         )
         return replace(verdict, measures=measures, probabilities=tuple(pooled.tolist()), choice=choice)
 

@@ -19,6 +19,15 @@ from gifthorse.statistics import bootstrap_mean
 
 Row = dict[str, Any]
 
+BOUNDS = {
+    "confidence": (0.0, 1.0),
+    "pearson": (-1.0, 1.0),
+    "pearson_alpha": (-1.0, 1.0),
+    "l1": (0.0, 2.0),
+    "pointing_game": (0.0, 1.0),
+}
+"""Least and greatest value of a measure, at which the limits of its mean are cut."""
+
 ALL = "all"
 """In the columns ``network`` and ``kind`` of a sum: over everything."""
 
@@ -86,7 +95,8 @@ def _sum(tool: str, kind: str, rows: Sequence[Row], asked: set[tuple[str, str]])
     scored = [row for row in own if row["value"] is not None]
     about = {"kind": kind, "tool": tool, "judge": own[0]["judge"], "measure": own[0]["measure"]}
     clusters = [row["trojan"] for row in scored]
-    mean = bootstrap_mean([row["value"] for row in scored], int(digest(about)[:16], 16), clusters)
+    bounds = BOUNDS.get(about["measure"])
+    mean = bootstrap_mean([row["value"] for row in scored], int(digest(about)[:16], 16), clusters, within=bounds)
     chances = [row["chance"] for row in scored if row["chance"] is not None]
     trojans = len(set(clusters))
     note = None

@@ -25,6 +25,8 @@ MEASURES = ("pearson", "pearson_alpha", "l1", "pointing_game")
 
 LOWER_IS_BETTER = frozenset({"l1"})
 
+COUNTED = frozenset({"pointing_game", "correct"})
+
 BOOTSTRAP, WILSON = "95% bootstrap", "95% Wilson"
 
 
@@ -261,9 +263,14 @@ def _measure(measure: Measure | None) -> Row:
     return row | {
         "n": measure.interval.n,
         "chance": measure.chance,
-        "interval": None if short else BOOTSTRAP,
+        "interval": None if short else WILSON if _counted(measure) else BOOTSTRAP,
         "note": "no interval: one observation shows no spread" if short else None,
     }
+
+
+def _counted(measure: Measure) -> bool:
+    """Whether a measure is a proportion of hits, to which judges give Wilson's interval."""
+    return measure.name in COUNTED and {score for score in measure.scores if not math.isnan(score)} <= {0.0, 1.0}
 
 
 def _interval(interval: Interval | None, name: str, *, n: bool = False) -> Row:
