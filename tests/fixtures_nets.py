@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +12,15 @@ from gifthorse.classifier import Classifier
 
 SIZE = 24
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """One thread for networks this small: two take longer, and much longer on a machine that is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Reused(nn.Module):

@@ -162,7 +162,21 @@ class Classifier:
         Raises:
             InputError: a wrong shape, type, range or size.
         """
-        return self.logits(self._checked(images))
+        return self.logits(self.checked(images))
+
+    def checked(self, images: Tensor, what: str = "images") -> Tensor:
+        """The same images, if this classifier takes them.
+
+        Raises:
+            InputError: a wrong shape, type, range or size.
+        """
+        require(images, what=what)
+        if images.shape[-2:] != (self.size, self.size):
+            raise InputError(
+                f"{what} are {images.shape[-2]} x {images.shape[-1]}; {self.name} takes {self.size} x {self.size}",
+                f"gifthorse.images.resize(x, {self.size})",
+            )
+        return images
 
     def logits(self, images: Tensor) -> Tensor:
         """As a call, unchecked: what Captum's perturbed images, which may leave [0, 1], go through."""
@@ -271,15 +285,6 @@ class Classifier:
             self.precision = precision
 
     # -- inside ---------------------------------------------------------------------------------------------------
-
-    def _checked(self, images: Tensor) -> Tensor:
-        require(images)
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(
-                f"images are {images.shape[-2]} x {images.shape[-1]}; {self.name} takes {self.size} x {self.size}",
-                f"gifthorse.images.resize(x, {self.size})",
-            )
-        return images
 
     def _select(self, made: Any) -> Tensor:
         if self.output is not None:

@@ -1,5 +1,7 @@
 """What looks: attribution methods explain images, synthesis methods draw what a class is suspected to react to."""
 
+from typing import Any
+
 from gifthorse.registry import Row, Table
 
 _ATTRIBUTION = "gifthorse.tools.attribution"
@@ -43,3 +45,12 @@ TOOLS = Table(
         ),
     },
 )
+
+
+def tool(name: str, **settings: Any) -> Any:
+    """A tool by its name in :data:`TOOLS`, with some of its settings: ``tool("occlusion", window=16)``.
+
+    Raises:
+        UsageError: an unknown name or setting, with the nearest valid one.
+    """
+    return TOOLS.make(name, settings)

@@ -7,54 +7,26 @@ are two kinds of answer: :class:`Attribution` and :class:`Synthesis`.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import inspect
 import math
-import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypedDict, Unpack, dataclass_transform, final
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, Refusal, UsageError
-from gifthorse.images import require
-from gifthorse.records import Brief, Cost, Finding, Insertion
+from gifthorse.images import require, to_uint8
+from gifthorse.records import Brief, Cost, Finding, Images, Insertion
+from gifthorse.tools.randomness import generator, undisturbed
 
 GRANTS = ("gradients", "activations", "clean_images", "encoder", "clean_network")
 """All that a suite can grant and a tool can need."""
-
-
-def generator(seed: int, *purpose: object) -> torch.Generator:
-    """A generator of its own for one purpose, so that no draw shifts another's.
-
-    Args:
-        seed: of the whole.
-        purpose: what tells this generator from the others, such as a name and an index.
-    """
-    told = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(told[:8], "big") >> 1)
-
-
-@contextlib.contextmanager
-def undisturbed(seed: int) -> Iterator[None]:
-    """Seed the global generators of torch, NumPy and Python, which libraries draw from, and restore them at the end."""
-    python, numeric = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numeric)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -166,9 +138,9 @@ class Attribution(Tool):
             Refusal: the method cannot do this network.
         """
         _check_classifier(classifier)
-        require(images)
+        classifier.checked(images)
         if references is not None:
-            require(references, what="references")
+            classifier.checked(references, "references")
         chosen = torch.as_tensor(targets).long().cpu().expand(len(images))
         if bool(((chosen < 0) | (chosen >= len(classifier.classes))).any()):
             raise InputError(
@@ -210,6 +182,32 @@ class Clean:
 
     fit: Tensor
     screen: Tensor
+
+
+def brief(target: int, images: Tensor, *, sources: Sequence[int] | None = None) -> tuple[Brief, Clean]:
+    """A Brief about one's own network, with its clean images: ``tool(network, *brief(7, images), budget=2000)``.
+
+    Args:
+        target: class index that is suspected.
+        images: clean ``(N, 3, H, W)`` in [0, 1], N >= 4; every fourth is kept for screening.
+        sources: class indices that the images are of, or None for any.
+
+    Raises:
+        InputError: images that are not what they should be, or fewer than four.
+    """
+    if len(require(images)) < 4:
+        raise InputError(f"there are {len(images)} images to fit and to screen", "four or more")
+    screening = torch.arange(len(images)) % 4 == 3
+    clean = Clean(fit=images[~screening], screen=images[screening])
+    fit, screen = (_reference(part) for part in (clean.fit, clean.screen))
+    return Brief(target=target, fit=fit, screen=screen, sources=None if sources is None else tuple(sources)), clean
+
+
+def _reference(images: Tensor) -> Images:
+    """What names images that are in no unit: the hash of their bytes."""
+    n, channels, height, width = images.shape
+    told = hashlib.sha256(to_uint8(images).tobytes()).hexdigest()
+    return Images(sha256=told, file="", count=n, channels=channels, height=height, width=width)
 
 
 class Order(TypedDict, total=False):
@@ -319,7 +317,7 @@ class Synthesis(Tool):
 
     def _task(self, classifier: Classifier, brief: Brief, clean: Clean, order: Order) -> Task:
         for what, images in (("fitting images", clean.fit), ("screening images", clean.screen)):
-            require(images, what=what)
+            classifier.checked(images, what)
         n, budget = order.get("n", 10), order.get("budget", 4_000)
         if n < 1 or budget < 1:
             raise UsageError(f"n is {n} and the budget {budget}", "both from 1")

@@ -16,7 +16,8 @@ from torch import Tensor
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.records import Insertion
-from gifthorse.tools.base import Made, Task, generator
+from gifthorse.tools.base import Made, Task
+from gifthorse.tools.randomness import generator
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import Objective
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
