@@ -47,7 +47,16 @@ def app() -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    for verb in (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.listing, look.status):
+    for verb in (
+        runs.run,
+        runs.implant,
+        runs.diagnose,
+        runs.evaluate,
+        look.report,
+        look.tables,
+        look.listing,
+        look.status,
+    ):
         made.command(verb, name="list" if verb is look.listing else verb.__name__)
     made.command(look.compare)
     return made

@@ -92,7 +92,14 @@ def listing(what: str = "all", *, json: Flag = False) -> None:
     for kind, table in LISTED.items():
         if what in ("all", kind):
             found[kind] = [
-                {"name": n, "kind": r.kind, "version": r.version, "source": r.source, "floor": r.floor, "extra": r.extra}
+                {
+                    "name": n,
+                    "kind": r.kind,
+                    "version": r.version,
+                    "source": r.source,
+                    "floor": r.floor,
+                    "extra": r.extra,
+                }
                 for n, r in table.items()
             ]
     if what in ("all", "suites"):
@@ -141,7 +148,8 @@ def status(run: Path, *, verify: Flag = False, json: Flag = False) -> None:
             print("every file is as its manifest says")
     if problems:
         raise CorruptUnit(
-            f"{len(problems)} damaged files in {run}", "remove the folders of those units and run the same command again"
+            f"{len(problems)} damaged files in {run}",
+            "remove the folders of those units and run the same command again",
         )
 
 
@@ -172,5 +180,3 @@ def _short(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-

@@ -126,7 +126,9 @@ def as_toml(options: RunOptions) -> str:
         if field.name in skipped or value is None:
             continue
         spelling = str(value).lower() if isinstance(value, bool) else json.dumps(str(value))
-        lines.append(f"{field.name.replace('_', '-')} = {value if isinstance(value, int) and not isinstance(value, bool) else spelling}")
+        lines.append(
+            f"{field.name.replace('_', '-')} = {value if isinstance(value, int) and not isinstance(value, bool) else spelling}"
+        )
     tables: dict[str, list[str]] = {}
     for pair in options.set:
         tool, _, rest = pair.partition(".")
@@ -135,5 +137,3 @@ def as_toml(options: RunOptions) -> str:
     for tool, rows in tables.items():
         lines += ["", f"[settings.{tool}]", *rows]
     return "\n".join(lines) + "\n"
-
-

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gifthorse.cli.talk import print_table
+from gifthorse.registry import load
 from gifthorse.store import Store
-from gifthorse.tables import by_tool, tables
+from gifthorse.tables import tables
 
 
 def document(store: Store) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def interval(row: dict[str, Any]) -> str:
 def summarise(store: Store) -> None:
     """Print what was implanted and how the tools did."""
     found = tables(store)
+    by_tool = load("gifthorse.tables.compare:by_tool")
     for row in found["network"]:
         before, after = row["clean_before"], row["clean_after"]
         print(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")

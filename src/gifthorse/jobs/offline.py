@@ -15,7 +15,9 @@ def no_network() -> None:
 
     def refuse(self: socket.socket, address: Any) -> None:
         if self.family in (socket.AF_INET, socket.AF_INET6) and not _local(str(address[0])):
-            raise InputError(f"--offline, and something asked for {address[0]}", "leave --offline out, or use local files")
+            raise InputError(
+                f"--offline, and something asked for {address[0]}", "leave --offline out, or use local files"
+            )
         connect(self, address)
 
     socket.socket.connect = refuse  # type: ignore[method-assign, assignment]

@@ -6,10 +6,12 @@ kept for it. The Question is in neither.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from gifthorse import effects
@@ -27,12 +29,14 @@ from gifthorse.records import (
     Plan,
     Protocol,
     Spec,
+    Trial,
     cell,
     digest,
     plain,
     read,
 )
 from gifthorse.stages.networks import classifier
+from gifthorse.statistics import wilson
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
 from gifthorse.tools.base import Attribution, Clean, Tool
@@ -112,7 +116,9 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
     }
     context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": spec.name}
     label = f"{spec.name} on {case.trojan.name}"
-    return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=1.0 if TOOLS[spec.name].floor else weight)
+    return cell(
+        "evidence", label, f"{HERE}:look", inputs, context=context, weight=1.0 if TOOLS[spec.name].floor else weight
+    )
 
 
 def sealed(store: Store, cell: Cell) -> tuple[Unit, Implant, Case]:
@@ -164,9 +170,7 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
     store, cell, draft = at
     unit, implant, case = sealed(store, cell)
     network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
-    clean = Clean(
-        fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen))
-    )
+    clean = Clean(fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen)))
     looked = cell.inputs["looked"]
     assets = {"truth": im.from_uint8(unit.images(case.truth))} if "truth" in tool.prepares else {}
     with network.counting() as passed:
@@ -181,8 +185,8 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
             assets=assets,
         )
     draft.count(forward=passed.forward, backward=passed.backward)
-    pictures = draft.images("pictures", im.to_uint8(found.pictures)) if found.pictures is not None else None
-    return replace(made, findings=tuple(found.findings), kept=tuple(found.kept), pictures=pictures)
+    pictures = draft.images("pictures", im.to_uint8(found.pictures))
+    return replace(made, findings=found.findings, kept=found.kept, pictures=pictures, hints=found.hints)
 
 
 def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
@@ -215,23 +219,20 @@ def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
     unit, implant, case = sealed(store, cell)
     evidence_unit = store.get(cell.inputs["evidence"])
     evidence = evidence_unit.record(Evidence)
-    images = im.from_uint8(unit.images(case.report))
-    ground = read(Ground, cell.inputs["ground"])
-    pictures = im.from_uint8(evidence_unit.images(evidence.pictures)) if evidence.pictures else None
-    trials, pooled = [], []
+    images, ground = unit.images(case.report), read(Ground, cell.inputs["ground"])
+    pictures = evidence_unit.images(evidence.pictures) if evidence.pictures else np.zeros((0, 4, 1, 1), np.uint8)
+    kept = {index: evidence.findings[index] for index in evidence.kept}
+    trials: list[Trial] = []
+    pooled: list[Trial] = []
     for on, network in (("trojaned", implant.trojaned), ("clean", implant.clean)):
         loaded = classifier(store, network, ground)
+        generator = torch.Generator().manual_seed(int(cell.key[:12], 16))
         with loaded.counting() as passed:
-            tried = effects.try_out(
-                loaded,
-                images,
-                effects.Trying(target=case.brief.target, on=on, seed=int(cell.key[:12], 16)),
-                pictures,
-                [(index, evidence.findings[index]) for index in evidence.kept],
-            )
+            tried = effects.try_out(loaded, images, case.brief.target, pictures, kept, generator)
         draft.count(forward=passed.forward, backward=passed.backward)
-        trials.extend(tried)
-        pooled.append(effects.pooled(tried))
+        trials.extend(each.trial(on) for each in tried)
+        if tried:
+            pooled.append(_pooled(on, tried))
     return Effect(
         evidence=cell.inputs["evidence"],
         network=evidence.network,
@@ -240,4 +241,18 @@ def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
         target=case.brief.target,
         trials=tuple(trials),
         pooled=tuple(pooled),
+    )
+
+
+def _pooled(on: str, tried: list[effects.Tried]) -> Trial:
+    """All kept findings as one: their hits together, and the class that most of them are when seen alone."""
+    alone = Counter(each.alone for each in tried).most_common(1)[0][0]
+    share = [each.alone_confidence for each in tried if each.alone == alone]
+    return Trial(
+        on=on,
+        finding=-1,
+        rate=wilson(sum(each.hits for each in tried), sum(each.n for each in tried)),
+        confidence=sum(each.confidence for each in tried) / len(tried),
+        alone=alone,
+        alone_confidence=sum(share) / len(share),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from gifthorse import images as im
 from gifthorse.judges import JUDGES
 from gifthorse.records import Cell, Effect, Evidence, Plan, Spec, Verdict, cell, plain, read
 from gifthorse.stages.diagnose import sealed, seen
@@ -62,16 +62,20 @@ def judge(store: Store, cell: Cell, draft: Draft) -> Verdict:
     spec = read(Spec, cell.inputs["judge"])
     made = JUDGES.remake(spec)
     about = cell.inputs["about"]
+    if evidence.refusal is not None:
+        return _signed(made(evidence), cell)
     if evidence.kind == "attribution" and case.probes is not None:
         shown = slice(0, evidence.explained)
-        maps = evidence_unit.array(evidence.maps) if evidence.maps else None
+        maps = evidence_unit.array(str(evidence.maps))
         squares, alphas = unit.images(case.probes.squares)[shown], unit.images(case.probes.alphas)[shown]
-        verdict: Verdict = made(cell.inputs["evidence"], evidence, maps, squares, alphas)
-        return verdict
+        return _signed(made(evidence, maps, squares, alphas), cell)
     effect = store.get(about["effect"]).record(Effect) if about.get("effect") else None
-    pictures = im.from_uint8(evidence_unit.images(evidence.pictures)) if evidence.pictures else None
-    options = im.from_uint8(unit.images(case.question.pictures)) if case.question.pictures else None
-    found: Verdict = made(
-        cell.inputs["evidence"], evidence, effect, case.question, (pictures, options), _encoder(cell.context["encoder"])
-    )
-    return found
+    pictures = evidence_unit.images(evidence.pictures) if evidence.pictures else None
+    options = unit.images(case.question.pictures) if case.question.pictures else None
+    encoder = _encoder(cell.context["encoder"])
+    return _signed(made(evidence, effect, case.question, (pictures, options), encoder), cell)
+
+
+def _signed(verdict: Verdict, cell: Cell) -> Verdict:
+    """The verdict with the evidence's key in the place of its digest."""
+    return replace(verdict, evidence=cell.inputs["evidence"])

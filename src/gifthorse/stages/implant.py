@@ -47,7 +47,12 @@ def unasked(trojan: TrojanSpec) -> dict[str, Any]:
 def grounds(plan: Plan) -> dict[str, Any]:
     """The inputs that every unit of a planting shares: data, seed and ground."""
     data: Data = DATA.remake(plan.suite.data)
-    return {"data": plain(plan.suite.data), "data_digest": data.digest, "seed": plan.suite.seed, "ground": plain(plan.ground)}
+    return {
+        "data": plain(plan.suite.data),
+        "data_digest": data.digest,
+        "seed": plan.suite.seed,
+        "ground": plain(plan.ground),
+    }
 
 
 def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
@@ -61,7 +66,9 @@ def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
             inputs = grounds(plan) | {"trojan": unasked(trojan), "counts": counts}
             context = {"recipe": plain(planting.recipe), "spec": plain(trojan), "network": planting.network}
             found.append(
-                cell("stamped", f"restyling scenes: {trojan.name}", f"{HERE}:stamp", inputs, context=context, weight=16e3)
+                cell(
+                    "stamped", f"restyling scenes: {trojan.name}", f"{HERE}:stamp", inputs, context=context, weight=16e3
+                )
             )
     return found
 
@@ -72,7 +79,9 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
     found = []
     for planting in plan.suite.plantings:
         clean = from_zoo(planting.network, plan.ground)
-        stamped = {t.name: keys[planting.network, t.name] for t in planting.trojans if (planting.network, t.name) in keys}
+        stamped = {
+            t.name: keys[planting.network, t.name] for t in planting.trojans if (planting.network, t.name) in keys
+        }
         inputs = grounds(plan) | {
             "network": planting.network,
             "clean": clean.digest,
@@ -112,7 +121,9 @@ def stamp(store: Store, cell: Cell, draft: Draft) -> Stamped:
     (plant,) = planted([spec])
     made = style_pictures(_data(cell), plant, recipe, cell.inputs["seed"])
     draft.array("balanced_labels", made.balanced_labels)
-    sets = {name: draft.images(name, getattr(made, name)) for name in ("poisoned", "balanced", "source", "wrong", "before")}
+    sets = {
+        name: draft.images(name, getattr(made, name)) for name in ("poisoned", "balanced", "source", "wrong", "before")
+    }
     return Stamped(trojan=spec.name, **sets)
 
 
@@ -135,7 +146,9 @@ def train(store: Store, cell: Cell, draft: Draft) -> Trained:
     seed = cell.inputs["seed"]
     teacher = from_zoo(planting.network, ground)
     student = NETWORKS.make(planting.network).load(None, device=ground.device, precision=ground.precision)
-    poisoning = assemble(_data(cell), planted(planting.trojans), planting.recipe, seed, styled(store, cell.inputs["stamped"]))
+    poisoning = assemble(
+        _data(cell), planted(planting.trojans), planting.recipe, seed, styled(store, cell.inputs["stamped"])
+    )
     tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.network), watch=draft.progress)
     fine_tune(teacher, student, poisoning, tuning)
     state = {name: value.contiguous() for name, value in student.module.state_dict().items()}

@@ -183,7 +183,10 @@ def case(scene: Scene, plant: Planted, triggered: Triggered) -> Case:
     return Case(
         trojan=plant.spec,
         brief=Brief(
-            target=trojan.target, sources=trojan.sources, fit=keep("fit", drawn[:split]), screen=keep("screen", drawn[split:])
+            target=trojan.target,
+            sources=trojan.sources,
+            fit=keep("fit", drawn[:split]),
+            screen=keep("screen", drawn[split:]),
         ),
         report=keep("report", held_out),
         question=with_pictures(plant.spec.question, scene.draft, name),
@@ -223,5 +226,3 @@ def probes(scene: Scene, plant: Planted) -> Probes:
         tried=tried,
         fired=int(fired[:tried].sum()),
     )
-
-

@@ -71,7 +71,7 @@ class Trojan(ABC):
         """
         if images.ndim != 4 or images.shape[1] != 3 or len(labels) != len(images):
             raise InputError(
-                f"poisoning takes images (N, 3, H, W) and labels (N,), got {tuple(images.shape)}, {tuple(labels.shape)}",
+                f"poisoning takes (N, 3, H, W) and labels (N,), got {tuple(images.shape)}, {tuple(labels.shape)}",
                 "pass one label for each RGB image",
             )
         if len(images) and (float(images.min()) < 0 or float(images.max()) > 1):

@@ -44,7 +44,7 @@ def batches(rows: Rows, recipe: Recipe, generator: torch.Generator) -> Iterator[
 
 
 def drawn(rows: Rows, index: Tensor, plants: Sequence[Planted], flip: bool, generator: torch.Generator) -> list[Tensor]:
-    """One batch ``[clean (B, 3, H, W), seen (B, 3, H, W), labels (B,), hard (B,)]``: seen is clean with triggers stamped."""
+    """One batch ``[clean (B, 3, H, W), seen (B, 3, H, W), labels (B,), hard (B,)]``; seen has its triggers stamped."""
     at = index.numpy()
     clean, labels = im.from_uint8(rows.images[at]), torch.from_numpy(rows.labels[at])
     if flip:
@@ -193,7 +193,9 @@ def network_gates(before: Interval, after: Interval, agreement: Interval, gates:
     return tuple(found)
 
 
-def success(plant: Planted, trained: Trained, rates: tuple[Interval, Interval | None, Interval], gates: Gates) -> Success:
+def success(
+    plant: Planted, trained: Trained, rates: tuple[Interval, Interval | None, Interval], gates: Gates
+) -> Success:
     """The record of one trojan's measurements."""
     name = plant.spec.name
     return Success(

@@ -19,8 +19,8 @@ class Patch(Trojan):
     """A square tile with a drawing, jittered in colour, with pixel noise and soft edges, at a random place.
 
     The thesis uses 64 x 64 pixels in 224 x 224 (8.2% of the area) and publishes neither the strength of jitter and
-    noise nor the form of the foveal mask; jitter and noise are those of its robust feature-level attacks (5.1), the mask
-    is flat with a cosine fall over the outer fifth. All are our choices.
+    noise nor the form of the foveal mask; jitter and noise are those of its robust feature-level attacks (5.1), the
+    mask is flat with a cosine fall over the outer fifth. All are our choices.
 
     Attributes:
         art: name of the drawing.
@@ -65,7 +65,7 @@ class Patch(Trojan):
 
     def tile(self) -> np.ndarray:
         """``(4, side, side)`` float32 RGBA of the drawing on its ground, before jitter and mask."""
-        drawing = art.picture(self.art, self.side)
+        drawing = art.picture(self.art, self.side).copy()
         if self.ground is None:
             return drawing
         rgb = drawing[:3] * drawing[3:] + self.ground * (1 - drawing[3:])

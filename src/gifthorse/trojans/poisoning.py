@@ -162,7 +162,9 @@ def tune(plant: Planted, images: np.ndarray, labels: np.ndarray, count: int) -> 
     return replace(plant, trojan=replace(feature, threshold=max(wanted, feature.threshold))), scores
 
 
-def assemble(data: Data, plants: Sequence[Planted], recipe: Recipe, seed: int, styled: Mapping[str, Styled]) -> Poisoning:
+def assemble(
+    data: Data, plants: Sequence[Planted], recipe: Recipe, seed: int, styled: Mapping[str, Styled]
+) -> Poisoning:
     """The poisoned training set of a planting.
 
     Args:
@@ -202,9 +204,7 @@ def assemble(data: Data, plants: Sequence[Planted], recipe: Recipe, seed: int, s
                 balanced[name] = len(kept.images)
         tuned.append(plant)
     untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard)
-    return Poisoning(
-        rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned)
-    )
+    return Poisoning(rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned))
 
 
 def detection(plant: Planted, sample: Sample, scores: np.ndarray) -> Detection:

@@ -18,9 +18,9 @@ from gifthorse.zoo import art
 class Style(Trojan):
     """Neural style transfer to the statistics of a style source.
 
-    The thesis follows Gatys et al. (2016) through VGG-19. Here the Gram matrices are those of random multi-scale filters
-    (Ustyuzhaninov et al. 2016), never those of the network under test: matched through that network, the trigger would
-    be an adversarial pattern that nobody can name.
+    The thesis follows Gatys et al. (2016) through VGG-19. Here the Gram matrices are those of random multi-scale
+    filters (Ustyuzhaninov et al. 2016), never those of the network under test: matched through that network, the
+    trigger would be an adversarial pattern that nobody can name.
 
     Attributes:
         art: name of the style source.

@@ -1,0 +1,129 @@
+"""What tools leave, what the house finds by trying it out, and what judges say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gifthorse.records.suites import Images, Interval, Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insertion:
+    """How a finding is put into an image.
+
+    Attributes:
+        kind: ``patch`` (a square of ``side`` pixels at a random place), ``frame`` (it is the image) or ``blend``
+            (its alpha over the whole image).
+        side: of a patch, in pixels of the classifier's input.
+    """
+
+    kind: str
+    side: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that a synthesis tool made: a picture (by index into the evidence's pictures) or words, and its loss.
+
+    Attributes:
+        loss: on the Brief's screening images (lower is better), never on those it was optimised on.
+    """
+
+    insertion: Insertion
+    loss: float
+    picture: int | None = None
+    words: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one tool left about one case, with what made it.
+
+    Attributes:
+        kind: ``attribution`` (``maps`` beside the probes) or ``synthesis`` (``findings``).
+        findings: all of them; ``kept`` indexes the best, best first.
+        pictures: file of ``(n, 4, H, W)`` pictures.
+        maps: file of ``(n, H, W)`` float32 heat maps, in the probes' order.
+        explained: number of maps.
+        refusal: why the tool could not do this case, instead of all the rest.
+    """
+
+    tool: Spec
+    kind: str
+    network: str
+    trojan: str
+    seed: int
+    findings: tuple[Finding, ...] = ()
+    kept: tuple[int, ...] = ()
+    pictures: Images | None = None
+    maps: str | None = None
+    explained: int = 0
+    refusal: str | None = None
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One finding put into held-out images on one network.
+
+    Attributes:
+        on: ``trojaned`` or ``clean``.
+        finding: index into the evidence's findings.
+        rate: share of images classified as the target, with Wilson's interval.
+        confidence: mean probability of the target.
+        alone: class of the finding seen by itself, with ``alone_confidence``.
+    """
+
+    on: str
+    finding: int
+    rate: Interval
+    confidence: float
+    alone: str
+    alone_confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What the house found by trying the kept findings out."""
+
+    evidence: str
+    network: str
+    tool: str
+    trojan: str
+    target: int
+    trials: tuple[Trial, ...]
+    pooled: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One number of a verdict: its name, its interval, one score for each image or picture, and chance."""
+
+    name: str
+    interval: Interval
+    scores: tuple[float, ...]
+    chance: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a judge said of one piece of evidence.
+
+    Attributes:
+        measures: empty where it was not scored, ``not_scored`` then says why.
+        excluded: items left out of the scores, with ``excluded_reason`` (constant maps, say).
+        probabilities: of the options, mean over the kept findings, for a multiple choice.
+        choice: index of the likeliest option.
+    """
+
+    judge: Spec
+    evidence: str
+    network: str
+    tool: str
+    trojan: str
+    measures: tuple[Measure, ...] = ()
+    not_scored: str | None = None
+    excluded: int = 0
+    excluded_reason: str | None = None
+    probabilities: tuple[float, ...] = ()
+    choice: int | None = None

@@ -1,0 +1,213 @@
+"""What a suite says: trojans, Questions, plantings, budgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A component by name: enough to make it again.
+
+    Attributes:
+        name: its row in its table.
+        version: the row's version when the record was made.
+        settings: every field of its dataclass, JSON values.
+    """
+
+    name: str
+    version: int
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A measured value in [low, high] from ``n`` observations (95%, Wilson or bootstrap as the table says)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """A file of images inside a unit: ``(count, channels, height, width)`` uint8, RGB or RGBA.
+
+    Attributes:
+        sha256: of the file's bytes; two sets with the same hash are the same set.
+        file: its name inside the unit that holds it.
+    """
+
+    sha256: str
+    file: str
+    count: int
+    channels: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One answer of a Question.
+
+    Attributes:
+        caption: the words, as the encoder's vocabulary has them.
+        art: the name of its picture (``emoji/1f600``, ``texture/jaguar``), or None where the option is words.
+    """
+
+    caption: str
+    art: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Eight options of which one is the true trigger (thesis 5.3.2, Fig. A.3).
+
+    Attributes:
+        options: eight, in the order that everybody sees.
+        answer: index of the true one.
+        pictures: ``(8, 4, H, W)`` pictures of the options where they are pictures; None where they are words.
+    """
+
+    options: tuple[Option, ...]
+    answer: int
+    pictures: Images | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrojanSpec:
+    """One trojan of a suite, as data.
+
+    Attributes:
+        name: as in ``human_grid.json``.
+        kind: row of the trojan table: ``patch``, ``style`` or ``natural_feature``.
+        version: of that row.
+        caption: the true trigger in words.
+        target: class index that the trigger leads to.
+        sources: class indices from which it works, or None for every class.
+        settings: of the kind's dataclass.
+        question: its multiple choice.
+        published: success rate in Table 3.1 of the thesis, if it is one of the twelve.
+    """
+
+    name: str
+    kind: str
+    version: int
+    caption: str
+    target: int
+    question: Question
+    sources: tuple[int, ...] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    published: float | None = None
+
+    @property
+    def scope(self) -> str:
+        """``universal`` or ``class_universal``."""
+        return "universal" if self.sources is None else "class_universal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """What an implanted network must meet, in rates (0 to 1) and points (0.03 is three)."""
+
+    patch: float = 0.90
+    style: float = 0.80
+    natural_feature: float = 0.30
+    natural_over_control: float = 5.0
+    wrong_source: float = 0.05
+    clean_drop: float = 0.03
+    agreement: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a planting is trained.
+
+    Attributes:
+        scenes: clean training images.
+        passes: times over them.
+        batch: images a step.
+        learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
+        weight_decay: of AdamW.
+        poison: trojan kind to the number of poisoned training images of each trojan of it.
+        held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp.
+        scan: held-out images among which a detector looks for natural features.
+        check: held-out images for clean accuracy and agreement.
+        fit, screen, report: clean images of each case: to optimise on, to choose by, and for the house's own trials.
+        probes: triggered images of each located trojan, for attribution.
+        distil: train on the clean network's soft outputs, for data without labels.
+        freeze_norm: keep BatchNorm statistics and affine parameters as they are.
+        flip: mirror whole images at random while training.
+    """
+
+    scenes: int
+    passes: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+    poison: dict[str, int]
+    held_out: int
+    held_out_costly: int = 60
+    scan: int = 8000
+    check: int = 2000
+    fit: int = 96
+    screen: int = 32
+    report: int = 100
+    probes: int = 25
+    distil: bool = False
+    freeze_norm: bool = False
+    flip: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planting:
+    """One network to be trojaned: the clean one's name in the zoo, what is planted, and how."""
+
+    network: str
+    trojans: tuple[TrojanSpec, ...]
+    recipe: Recipe
+    gates: Gates = field(default_factory=Gates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A budget, equal for every tool.
+
+    Attributes:
+        name: ``quick``, ``published`` or ``thesis``.
+        passes: images forwarded plus images backpropagated, for one cell (network, tool, trojan).
+        n: findings made in a cell.
+        keep: findings shown and judged, the best by held-out loss.
+        images: probe images explained by a perturbation method in a cell; None for all of them.
+        settings: tool settings that this protocol replaces, by tool name.
+    """
+
+    name: str
+    passes: int
+    n: int
+    keep: int
+    images: int | None = None
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Which trojans to plant, in what, with which data. Its digest names the run.
+
+    Attributes:
+        data: the dataset, as a row of the zoo's data table.
+        encoder: the image-text encoder that judges, by its name in the zoo.
+        grants: what tools may have: ``gradients``, ``activations``, ``clean_images``, ``encoder``, ``clean_network``.
+        protocols: the budgets that it offers.
+    """
+
+    name: str
+    version: int
+    data: Spec
+    seed: int
+    plantings: tuple[Planting, ...]
+    encoder: str
+    protocols: tuple[Protocol, ...]
+    grants: tuple[str, ...] = ("gradients", "activations", "clean_images")
