@@ -49,4 +49,7 @@ def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
 
 
 def _json(value: Any) -> Any:
+    """The value, with None for every number that JSON does not have, in lists too."""
+    if isinstance(value, list):
+        return [_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

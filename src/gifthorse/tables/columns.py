@@ -32,8 +32,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "measure": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER,
         "n": COUNT, "chance": NUMBER, "lower_is_better": TRUTH, **_ABOUT,
         "n_excluded": COUNT, "excluded_reason": TEXT, "not_scored": TEXT, "note": TEXT,
-        "interval": TEXT, "judge": TEXT, "judge_version": COUNT, "tool_version": COUNT, "seed": COUNT,
-        "evidence": TEXT, "key": TEXT,
+        "interval": TEXT, "scores": NUMBERS, "judge": TEXT, "judge_version": COUNT, "tool_version": COUNT,
+        "seed": COUNT, "evidence": TEXT, "key": TEXT,
     },
     "match": {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "judge": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER,
@@ -41,7 +41,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "correct": NUMBER, "correct_low": NUMBER, "correct_high": NUMBER, "chosen": NUMBER,
         "choice": TEXT, "answer": TEXT, "probabilities": NUMBERS,
         "n_excluded": COUNT, "excluded_reason": TEXT, "not_scored": TEXT, "note": TEXT,
-        "interval": TEXT, "judge_version": COUNT, "tool_version": COUNT, "seed": COUNT, "evidence": TEXT, "key": TEXT,
+        "interval": TEXT, "scores": NUMBERS, "judge_version": COUNT, "tool_version": COUNT, "seed": COUNT,
+        "evidence": TEXT, "key": TEXT,
     },
     "effect": {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "on": TEXT, "rate": NUMBER, "low": NUMBER, "high": NUMBER,

@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from gifthorse.comparisons import Comparison, Scores, holm, two_way
 from gifthorse.errors import UsageError
-from gifthorse.records import digest
-from gifthorse.statistics import bootstrap_mean
+from gifthorse.records import Interval, digest
+from gifthorse.statistics import bootstrap_mean, wilson
+from gifthorse.tables.rows import COUNTED
 
 Row = dict[str, Any]
+Over = Literal["trojans", "images"]
 
 BOUNDS = {
     "confidence": (0.0, 1.0),
@@ -32,25 +34,31 @@ ALL = "all"
 """In the columns ``network`` and ``kind`` of a sum: over everything."""
 
 
-def by_tool(rows: Sequence[Row], kinds: Iterable[str] = ()) -> list[Row]:
-    """Each tool's mean over the trojans that it was scored on, with a bootstrap interval clustered by trojan.
+def by_tool(rows: Sequence[Row], kinds: Iterable[str] = (), over: Over | None = None) -> list[Row]:
+    """Each tool's mean over everything that it was scored on, with its interval.
+
+    Over ``trojans``, these are the sample: each trojan's value counts once a network, and the bootstrap draws trojans.
+    Over ``images``, the trojans are taken as they are, every single score counts, and the bootstrap draws those: such a
+    mean is true of this benchmark, and says less of other trojans.
 
     Args:
         rows: of the table ``match`` or ``footprint``, as :func:`gifthorse.tables.tables` gives them.
         kinds: trojan kinds for which there are rows of their own, besides those over all.
+        over: what is drawn; where it is not said, images for footprints and trojans for everything else.
 
     Returns:
-        Rows with ``aggregate`` true and the columns network (``all``), tool, trojan (``all``), kind, measure, judge,
-        value, low, high, n (trojans), chance, floor, ceiling, lower_is_better, n_cells, n_missing (network and trojan
-        pairs that other tools have a score for and this one has not), note, keys. Ordered by judge and measure, then
-        kind, then from the best to the worst.
+        Rows with ``aggregate`` true and the columns network (``all``), tool, trojan (``all``), kind, judge, measure,
+        value, low, high, n (trojans, or scores), over, interval, chance, floor, ceiling, lower_is_better, trojans,
+        n_cells, n_missing (network and trojan pairs that other tools have a score for and this one has not), excluded
+        (images that were left out), note, keys (of the units that it was made from). Ordered by judge and measure,
+        then kind, then from the best to the worst.
     """
     sums: list[Row] = []
     for judged in _groups(rows):
+        drawn = over or ("images" if judged[0]["judge"] == "footprint" else "trojans")
         for kind in (ALL, *kinds):
             chosen = [row for row in judged if kind in (ALL, row["kind"])]
-            asked = {(row["network"], row["trojan"]) for row in chosen if row["value"] is not None}
-            made = [_sum(tool, kind, chosen, asked) for tool in sorted({row["tool"] for row in chosen})]
+            made = [_sum(tool, kind, chosen, drawn) for tool in sorted({row["tool"] for row in chosen})]
             sums += sorted(made, key=_best_first)
     return sums
 
@@ -90,42 +98,51 @@ def _groups(rows: Sequence[Row]) -> Iterator[list[Row]]:
         yield [row for row in rows if (row["judge"], row["measure"]) == (judge, measure)]
 
 
-def _sum(tool: str, kind: str, rows: Sequence[Row], asked: set[tuple[str, str]]) -> Row:
+def _sum(tool: str, kind: str, rows: Sequence[Row], over: Over) -> Row:
     own = [row for row in rows if row["tool"] == tool]
     scored = [row for row in own if row["value"] is not None]
-    about = {"kind": kind, "tool": tool, "judge": own[0]["judge"], "measure": own[0]["measure"]}
-    clusters = [row["trojan"] for row in scored]
-    bounds = BOUNDS.get(about["measure"])
-    mean = bootstrap_mean([row["value"] for row in scored], int(digest(about)[:16], 16), clusters, within=bounds)
+    asked = {(row["network"], row["trojan"]) for row in rows if row["value"] is not None}
+    about = {"kind": kind, "tool": tool, "judge": own[0]["judge"], "measure": own[0]["measure"], "over": over}
+    mean, how = _mean(scored, about)
     chances = [row["chance"] for row in scored if row["chance"] is not None]
-    trojans = len(set(clusters))
+    trojans = len({row["trojan"] for row in scored})
     note = None
     if not scored:
         note = own[0]["not_scored"] or "not scored"
-    elif trojans == 1:
-        note = "no interval: one trojan shows no spread"
-    return {
+    elif not math.isfinite(mean.low):
+        note = f"no interval: one {over[:-1]} shows no spread"
+    return about | {
         "aggregate": True,
         "network": ALL,
-        "tool": tool,
         "trojan": ALL,
-        "kind": kind,
-        "judge": about["judge"],
-        "measure": about["measure"],
         "value": _number(mean.value),
         "low": _number(mean.low),
         "high": _number(mean.high),
-        "n": trojans,
+        "n": trojans if over == "trojans" else mean.n,
+        "interval": how if math.isfinite(mean.low) and scored else None,
         "chance": sum(chances) / len(chances) if chances else None,
         "floor": own[0]["floor"],
         "ceiling": own[0]["ceiling"],
         "lower_is_better": own[0].get("lower_is_better", False),
+        "trojans": trojans,
         "n_cells": len(scored),
         "n_missing": len(asked - {(row["network"], row["trojan"]) for row in scored}),
-        "interval": "95% bootstrap over trojans" if trojans > 1 else None,
+        "excluded": sum(row["n_excluded"] or 0 for row in own),
         "note": note,
         "keys": sorted(row["key"] for row in scored),
     }
+
+
+def _mean(scored: Sequence[Row], about: Row) -> tuple[Interval, str]:
+    """The mean of a tool's rows and what its interval is."""
+    seed, bounds = int(digest(about)[:16], 16), BOUNDS.get(about["measure"])
+    if about["over"] == "trojans":
+        values, clusters = [row["value"] for row in scored], [row["trojan"] for row in scored]
+        return bootstrap_mean(values, seed, clusters, within=bounds), "95% bootstrap over trojans"
+    scores = [score for row in scored for score in row["scores"] or () if score is not None]
+    if about["measure"] in COUNTED and set(scores) <= {0.0, 1.0}:
+        return wilson(round(sum(scores)), len(scores)), "95% Wilson over images, for these trojans"
+    return bootstrap_mean(scores, seed, within=bounds), "95% bootstrap over images, for these trojans"
 
 
 def _best_first(row: Row) -> tuple[bool, float, str]:

@@ -24,8 +24,10 @@ MEASURES = ("pearson", "pearson_alpha", "l1", "pointing_game")
 """Of the footprint judge, in the order of its rows."""
 
 LOWER_IS_BETTER = frozenset({"l1"})
+"""Measures that are distances."""
 
 COUNTED = frozenset({"pointing_game", "correct"})
+"""Measures that are a share of hits, as long as every score is 0 or 1."""
 
 BOOTSTRAP, WILSON = "95% bootstrap", "95% Wilson"
 
@@ -263,6 +265,7 @@ def _measure(measure: Measure | None) -> Row:
     return row | {
         "n": measure.interval.n,
         "chance": measure.chance,
+        "scores": list(measure.scores),
         "interval": None if short else WILSON if _counted(measure) else BOOTSTRAP,
         "note": "no interval: one observation shows no spread" if short else None,
     }
