@@ -17,7 +17,7 @@ class Occlusion(Attribution):
     Zeiler and Fergus 2013, "Visualizing and Understanding Convolutional Networks", section 4.2 (a grey square,
     slid over the image). Through Captum's ``Occlusion``: all perturbations of one image are batches of their own, no
     gradients. Differs from the paper in that the map shows differences of the logit for each pixel, not the
-    probability for each position of the window. The last window of a row is moved back to end at the border.
+    probability for each position of the window. Where the stride does not end at the border, it cuts the last window.
 
     Attributes:
         window: side of the window, a share of the image's side below 1 and pixels from 1 on. One eighth is our choice:

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from fixtures_nets import classifier, one_thread, pictures
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gifthorse.classifier import Classifier
+from gifthorse.errors import InputError, UsageError
+from gifthorse.tools import tool
+from gifthorse.tools.base import Attribution, Explained, Synthesis, Tool, brief
+from gifthorse.tools.synthesis.engine import Schedule, plan
+
+__all__ = ["one_thread"]
+
+
+def schedule(steps: int | None, images: int, screenings: int) -> Schedule:
+    return Schedule(steps=steps, images=images, learning_rate=0.1, decay=True, screenings=screenings, screen=4)
+
+
+@given(
+    st.one_of(st.none(), st.integers(1, 300)),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.integers(1, 12),
+    st.integers(1, 20),
+    st.integers(1, 5000),
+)
+def test_a_plan_spends_its_budget_and_no_more(
+    steps: int | None, images: int, screenings: int, n: int, screen: int, budget: int
+) -> None:
+    step, screening = 2 * n * images, n * screen
+    if budget < step + screening:
+        with pytest.raises(UsageError, match=f"at least {step + screening}"):
+            plan(schedule(steps, images, screenings), n, screen, budget)
+        return
+    made = plan(schedule(steps, images, screenings), n, screen, budget)
+    spent = made.steps * step + len(made.screen_after) * screening
+    assert spent <= budget
+    assert made.steps >= 1
+    assert made.screen_after[-1] == made.steps
+    assert len(made.screen_after) <= screenings
+    assert sorted(set(made.screen_after)) == list(made.screen_after)
+    if steps is None or made.steps < steps:
+        # what is left would not pay for another step, but for what rounding of the screenings leaves
+        assert budget - spent < step + screenings * screening
+    else:
+        assert made.steps == steps
+
+
+def test_the_quick_protocol_pays_for_a_hundred_steps_less_the_screenings() -> None:
+    made = plan(schedule(None, 2, 3), 10, 12, 4000)
+    assert (made.steps, made.screen_after) == (91, (31, 61, 91))
+
+
+@pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])
+def test_small_micro_batches_give_the_same_findings(name: str) -> None:
+    wide = classifier("reused")
+    narrow = Classifier(
+        wide.module, classes=wide.classes, size=wide.size, mean=wide.mean, std=wide.std, memory=20_000, device="cpu",
+        precision="float32",
+    )  # fmt: skip
+    assert narrow.micro_batch < 3 < wide.micro_batch
+    settings = {"steps": 4, "degrees": 0.0, "scale": 0.0}
+    if name == "adversarial_patch":
+        # one image a step: where rows of one finding fall into two chunks, they draw in another order
+        settings |= {"images": 1, "noise": 0.0}
+    else:
+        settings |= {"views": 1, "resolution": 12}
+    given = brief(1, pictures(12))
+    one, other = (tool(name, **settings)(net, *given, n=3, keep=3, budget=200) for net in (wide, narrow))
+    torch.testing.assert_close(one.pictures, other.pictures, atol=1e-4, rtol=0)
+    assert (one.cost.forward, one.cost.backward) == (other.cost.forward, other.cost.backward)
+
+
+@pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])
+def test_more_passes_make_a_lower_loss(name: str) -> None:
+    net, given = classifier("reused"), brief(1, pictures(16))
+    settings = {"total_variation": 0.0} if name == "adversarial_patch" else {}
+    losses = [tool(name, **settings)(net, *given, n=2, keep=1, budget=budget).findings[0].loss for budget in (40, 400)]
+    assert losses[1] < losses[0]
+
+
+def test_findings_are_better_than_noise() -> None:
+    net, given = classifier("reused"), brief(1, pictures(16))
+    made = tool("adversarial_patch", total_variation=0.0)(net, *given, n=2, keep=1, budget=400)
+    noise = tool("noise")(net, *given, n=2, keep=1, budget=400)
+    assert max(f.loss for f in made.findings) < min(f.loss for f in noise.findings)
+
+
+def test_a_brief_of_ones_own_holds_disjoint_images() -> None:
+    images = pictures(10)
+    told, clean = brief(3, images, sources=[1, 2])
+    assert (told.target, told.sources) == (3, (1, 2))
+    assert (len(clean.fit), len(clean.screen)) == (8, 2) == (told.fit.count, told.screen.count)
+    assert torch.equal(clean.screen, images[3::4])
+    assert told.fit.sha256 != told.screen.sha256
+    with pytest.raises(InputError, match="four or more"):
+        brief(0, pictures(3))
+
+
+def test_a_tool_is_made_by_name_or_the_nearest_name_is_told() -> None:
+    assert tool("occlusion", window=6).window == 6
+    with pytest.raises(UsageError, match="did you mean 'saliency'"):
+        tool("salience")
+    with pytest.raises(UsageError, match="did you mean 'window'"):
+        tool("occlusion", windwo=6)
+
+
+# -- the rule of classes: abstract or final, frozen, keyword-only ------------------------------------------------------
+
+
+def test_a_tool_becomes_a_frozen_keyword_only_dataclass_by_deriving() -> None:
+    class Constant(Attribution):
+        value: float = 1.0
+
+        def _explain(self, explained: Explained) -> torch.Tensor:
+            return torch.full((len(explained.images), 24, 24), self.value)
+
+    made = Constant(value=2.0)
+    assert made.settings == {"value": 2.0}
+    assert made == Constant(value=2.0)
+    assert repr(made).endswith("Constant(value=2.0)")
+    assert float(made(classifier("linear"), pictures(1), 0).values.mean()) == 2.0
+    with pytest.raises(TypeError):
+        Constant(2.0)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError):
+        made.value = 3.0  # type: ignore[misc]
+
+    with pytest.raises(TypeError, match="is final: hold it as a field"):
+
+        class Derived(Constant):
+            pass
+
+
+def test_what_is_final_stays_final() -> None:
+    with pytest.raises(TypeError, match="overrides what Attribution declares final"):
+
+        class Rude(Attribution):
+            def __call__(self) -> None:  # type: ignore[override, misc]
+                pass
+
+    with pytest.raises(TypeError, match=r"needs \['telepathy'\]"):
+
+        class Greedy(Synthesis):
+            needs = frozenset({"telepathy"})
+
+    for kind in (Tool, Attribution, Synthesis):
+        with pytest.raises(TypeError, match="abstract"):
+            kind()  # type: ignore[abstract]
+
+
+def test_a_method_that_returns_the_wrong_shape_is_a_bug() -> None:
+    class Wrong(Attribution):
+        def _explain(self, explained: Explained) -> torch.Tensor:
+            return explained.images
+
+    with pytest.raises(RuntimeError, match="maps of shape"):
+        Wrong()(classifier("linear"), pictures(1), 0)

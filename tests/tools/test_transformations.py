@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from fixtures_nets import pictures
+from torch import Tensor
+
+from gifthorse.images import opaque
+from gifthorse.records import Insertion
+from gifthorse.tools.randomness import generator
+from gifthorse.tools.synthesis.draws import Draws
+from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
+
+
+@dataclass(frozen=True)
+class Fixed(Draws):
+    """Draws whose uniform numbers are given."""
+
+    numbers: tuple[float, ...] = ()
+
+    def uniform(self, columns: int) -> Tensor:
+        assert columns == len(self.numbers)
+        return torch.tensor([self.numbers]).expand(sum(n for _, n in self.groups), -1)
+
+
+def fixed(*numbers: float, rows: int = 1) -> Fixed:
+    """Numbers from -1 to 1, as a transformation sees them."""
+    return Fixed([(torch.Generator(), rows)], "cpu", tuple((x + 1) / 2 for x in numbers))
+
+
+def own(rows: int, seed: int = 0) -> Draws:
+    return Draws([(generator(seed, i), 1) for i in range(rows)], "cpu")
+
+
+def test_a_warp_of_nothing_is_the_picture() -> None:
+    shown = pictures(3, channels=4)
+    torch.testing.assert_close(Warp(shift=0, scale=0, degrees=0)(shown, own(3)), shown, atol=1e-5, rtol=0)
+
+
+def test_a_shift_moves_whole_pixels_and_leaves_nothing_behind() -> None:
+    shown = opaque(pictures(1, size=8))
+    moved = Warp(shift=0.25, scale=0, degrees=0)(shown, fixed(0, 0, 1, 0))  # 2 of 8 pixels to the right
+    torch.testing.assert_close(moved[..., 2:], shown[..., :-2], atol=1e-5, rtol=0)
+    assert moved[:, 3, :, :2].abs().max() < 1e-5
+    down = Warp(shift=0.25, scale=0, degrees=0)(shown, fixed(0, 0, 0, 1))
+    torch.testing.assert_close(down[:, :, 2:], shown[:, :, :-2], atol=1e-5, rtol=0)
+
+
+def test_a_quarter_turn_is_rot90() -> None:
+    shown = opaque(pictures(1, size=8))
+    turned = Warp(shift=0, scale=0, degrees=90)(shown, fixed(1, 0, 0, 0))
+    torch.testing.assert_close(turned, torch.rot90(shown, -1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_a_scale_enlarges_about_the_middle() -> None:
+    shown = torch.zeros(1, 4, 8, 8)
+    shown[:, :, 3:5, 3:5] = 1.0
+    large = Warp(shift=0, scale=1.0, degrees=0)(shown, fixed(0, 1, 0, 0))  # twice as large
+    assert float(large[0, 3].sum()) == pytest.approx(16, rel=0.05)
+    assert large[0, 3, 2:6, 2:6].min() > 0.5
+    small = Warp(shift=0, scale=0.5, degrees=0)(opaque(pictures(1, size=8)), fixed(0, -1, 0, 0))
+    assert float(small[0, 3].sum()) == pytest.approx(16, rel=0.05)
+
+
+def test_a_shift_is_the_same_whatever_the_turn_and_scale() -> None:
+    dot = torch.zeros(1, 4, 33, 33)
+    dot[:, :, 16, 16] = 1.0
+    moved = Warp(shift=8 / 33, scale=0.5, degrees=45)(dot, fixed(1, 1, 1, -1))[0, 3]
+    where = torch.stack(torch.meshgrid(torch.arange(33.0), torch.arange(33.0), indexing="ij"))
+    centre = (where * moved).sum((1, 2)) / moved.sum()
+    torch.testing.assert_close(centre, torch.tensor([8.0, 24.0]), atol=0.1, rtol=0)
+
+
+def test_a_warp_draws_at_another_size_and_each_row_its_own() -> None:
+    shown = opaque(pictures(1)).expand(3, -1, -1, -1)
+    views = Warp(shift=0.1, scale=0.2, degrees=20, size=40)(shown, own(3))
+    assert views.shape == (3, 4, 40, 40)
+    assert not torch.allclose(views[0], views[1], atol=0.05)
+
+
+def test_transformations_pass_gradients() -> None:
+    shown = opaque(pictures(2)).requires_grad_()
+    jitter = ColourJitter(brightness=0.25, contrast=0.25, saturation=0.25, hue=0.05)
+    for transformation in (Warp(shift=0.1, scale=0.1, degrees=10), jitter, Noise(sigma=0.1)):
+        (gradient,) = torch.autograd.grad(transformation(shown, own(2))[:, :3].sum(), shown)
+        assert gradient[:, :3].abs().mean() > 0.1
+
+
+def test_colour_jitter_has_its_strength() -> None:
+    shown = torch.full((1, 4, 2, 2), 0.4)
+    still = {"contrast": 0.0, "saturation": 0.0, "hue": 0.0}
+    brighter = ColourJitter(brightness=0.25, **still)(shown, fixed(1, 0, 0, 0))
+    torch.testing.assert_close(brighter[:, :3], torch.full((1, 3, 2, 2), 0.5))
+    assert torch.equal(brighter[:, 3:], shown[:, 3:])
+
+
+def test_noise_has_its_deviation_and_leaves_alpha() -> None:
+    noisy = Noise(sigma=0.1)(torch.full((4, 4, 32, 32), 0.5), own(4))
+    assert abs(float(noisy[:, :3].std()) - 0.1) < 0.005
+    assert (noisy[:, 3] == 0.5).all()
+
+
+def test_rows_draw_from_their_own_findings() -> None:
+    def draws(*groups: tuple[int, int]) -> Draws:
+        return Draws([(generator(0, i), n) for i, n in groups], "cpu")
+
+    both, second = draws((0, 2), (1, 3)), draws((1, 3))
+    assert torch.equal(both.uniform(2)[2:], second.uniform(2))
+    assert torch.equal(both.normal(4)[2:], second.normal(4))
+    assert torch.equal(both.indices(1000)[2:], second.indices(1000))
+    patch = Insertion(kind="patch", side=3)
+    first = both.places(patch, 20)
+    again = second.places(patch, 20)
+    assert first is not None
+    assert again is not None
+    assert torch.equal(first.tops[2:], again.tops)
+    assert both.places(Insertion(kind="frame"), 20) is None
+
+
+def test_generators_are_one_for_each_purpose() -> None:
+    def number(*purpose: object) -> float:
+        return float(torch.rand((), generator=generator(*purpose)))  # type: ignore[arg-type]
+
+    drawn = {number(0), number(1), number(0, "a"), number(0, "b"), number(0, "a", 1), number(0, "a1")}
+    assert len(drawn) == 6
+    assert number(3, "x", 2) == number(3, "x", 2)
+    assert math.isfinite(number(2**70))
