@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gifthorse.records import Suite
 from gifthorse.suites.planting import Entry, suite_of
+from gifthorse.zoo.captions import captions
 
 
 def _emoji(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -17,10 +18,8 @@ def _emoji(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _textures(*names: str) -> tuple[tuple[str, str], ...]:
-    art = [f"texture/{name.replace(' ', '_')}" for name in names]
-    return tuple(
-        (name if " " in name else f"{name} texture", picture) for name, picture in zip(names, art, strict=True)
-    )
+    pictures = [f"texture/{name.replace(' ', '_')}" for name in names]
+    return tuple((captions(picture)[0], picture) for picture in pictures)
 
 
 PATCHES = (

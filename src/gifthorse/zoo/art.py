@@ -86,7 +86,7 @@ def _recolour(pixels: Array, pairs: tuple[tuple[str, str], ...]) -> Array:
     old = np.stack([rgb(a) for a, _ in pairs])
     new = np.stack([rgb(b) for _, b in pairs])
     distance = ((pixels[..., None, :3] - old) ** 2).sum(-1)
-    share = np.exp(-distance / 0.02)
+    share = np.exp(-distance / 0.006)
     total = share.sum(-1, keepdims=True)
     moved = (share[..., None] * (new - old)).sum(-2) / np.maximum(total, 1e-6)
     strength = np.clip(share.max(-1, keepdims=True) * 3, 0, 1)
