@@ -26,14 +26,6 @@ __all__ = ["one_thread"]
 
 SIZE = 12
 STILL: dict[str, Any] = dict.fromkeys(("degrees", "scale", "brightness", "contrast", "saturation", "hue", "noise"), 0.0)
-    "degrees": 0.0,
-    "scale": 0.0,
-    "brightness": 0.0,
-    "contrast": 0.0,
-    "saturation": 0.0,
-    "hue": 0.0,
-    "noise": 0.0,
-}
 
 
 class Colours(nn.Module):
