@@ -211,7 +211,7 @@ class Store:
                 disk.make_folder(self.root / name)
             probe = self.root / ".tmp" / f"{uuid.uuid4().hex}.probe"
             disk.write(probe, b"gifthorse")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another process may have swept it
         self.sweep()
 
     def sweep(self) -> None:
