@@ -9,8 +9,8 @@ from gifthorse.records import Evidence, Interval
 from gifthorse.report import words
 from gifthorse.report.build_judged import scores
 from gifthorse.report.charts import Dot, Mark, plane
-from gifthorse.report.contexts import Fact, Number
-from gifthorse.report.contexts_found import CostPlot, CostRow, Costs
+from gifthorse.report.contexts import Number
+from gifthorse.report.contexts_found import CostPlot, CostRow, Costs, StageRow
 from gifthorse.report.desk import Desk, measure_of, tool_name, tools_of
 from gifthorse.report.gather import Kept
 
@@ -105,13 +105,19 @@ def _tick(value: float) -> str:
     return f"{value:g} s" if value < 1000 else f"{value:,.0f} s"
 
 
-def _stages(desk: Desk) -> tuple[Fact, ...]:
-    spent: dict[str, tuple[int, float]] = {}
+def _stages(desk: Desk) -> tuple[StageRow, ...]:
+    spent: dict[str, list[tuple[str, float]]] = {}
     for unit in desk.run.units:
         cost = unit.cost()
-        count, taken = spent.get(unit.kind, (0, 0.0))
-        spent[unit.kind] = (count + 1, taken + (cost.seconds if cost else 0.0))
-    return tuple(
-        Fact(name=kind, text=f"{words.counted(count, 'unit')}, {words.seconds(taken)}")
-        for kind, (count, taken) in sorted(spent.items())
-    )
+        spent.setdefault(unit.kind, []).append((unit.key, cost.seconds if cost else 0.0))
+    rows = []
+    for kind, units in sorted(spent.items()):
+        keys, taken, what = [key for key, _ in units], sum(seconds for _, seconds in units), f"all units of kind {kind}"
+        rows.append(
+            StageRow(
+                kind=kind,
+                units=desk.plain(len(units), words.whole(len(units)), keys, what),
+                seconds=desk.plain(taken, words.seconds(taken), keys, what),
+            )
+        )
+    return tuple(rows)

@@ -6,7 +6,7 @@ from gifthorse.records import Evidence, Finding
 from gifthorse.report import words
 from gifthorse.report.contexts import Picture
 from gifthorse.report.contexts_found import BestRow, Gallery, Grid, GridRow, Made, Synthesis
-from gifthorse.report.desk import Desk, classes, page_of, part_anchor, sources, tool_name, tools_of
+from gifthorse.report.desk import Desk, classes, part_anchor, sources, tool_name, tools_of
 from gifthorse.report.gather import Kept, Puzzle
 
 CHOSEN = "fork"
@@ -26,7 +26,7 @@ def synthesis(desk: Desk, network: str) -> Synthesis | None:
         tools=tuple(tool_name(tool) for tool in tools),
         best=tuple(
             BestRow(
-                link=page_of(puzzle, several=False),
+                link=desk.local(puzzle),
                 truth=desk.truth(puzzle, 72),
                 best=tuple(_best(desk, puzzle, tool) for tool in tools),
             )
@@ -48,7 +48,7 @@ def _best(desk: Desk, puzzle: Puzzle, tool: str) -> Picture | None:
 def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...], *, opened: bool) -> Grid:
     spec = puzzle.case.trojan
     return Grid(
-        link=page_of(puzzle, several=False),
+        link=desk.local(puzzle),
         note=f"{words.kind(spec.kind)}, {sources(puzzle)} to {classes(puzzle)(spec.target)}",
         truth=desk.truth(puzzle, 96),
         rows=tuple(_grid_row(desk, puzzle, tool) for tool in tools),

@@ -8,9 +8,22 @@ from typing import Any
 from gifthorse.records import digest
 from gifthorse.report import words
 from gifthorse.report.build_judged import scores, separable
-from gifthorse.report.contexts import Attribution, Chapter, Fact, Head, Link, Planted, Prose, ScoreRow
+from gifthorse.report.contexts import (
+    Attribution,
+    Chapter,
+    Fact,
+    Head,
+    Link,
+    Planted,
+    Prose,
+    ScoreRow,
+    Trigger,
+)
 from gifthorse.report.contexts_found import Judged, JudgedRow, Synthesis, TrojanPage
 from gifthorse.report.desk import Desk
+
+SAID = 4
+"""Tools that a sentence names; the table has them all."""
 
 LEFT_OUT = (
     "This page was made without the data's own images: the examples and the probes are left out, with maps that would "
@@ -34,6 +47,7 @@ def head(desk: Desk, parts: tuple[Sequence[Planted], Sequence[Attribution], Sequ
     return Head(
         title=f"gifthorse: {name}",
         suite=f"{name}{version}",
+        triggers=tuple(Trigger(link=desk.page(puzzle), picture=desk.truth(puzzle, 44)) for puzzle in desk.run.puzzles),
         facts=_facts(desk, suite),
         reading=(
             *(_planted(part) for part in planted),
@@ -101,7 +115,8 @@ def _attribution(part: Attribution) -> Prose:
 def _each(rows: Sequence[ScoreRow] | Sequence[JudgedRow]) -> list[Any]:
     """``0.62 (...) for occlusion, ...``: the numbers in a row, each with its interval."""
     said: list[Any] = []
-    numbered = [row for row in rows if row.mean is not None]
+    tools = [row for row in rows if row.mean is not None and row.tool.role == "tool"]
+    numbered = [*tools[:SAID], *(row for row in rows if row.mean is not None and row.tool.role != "tool")]
     for place, row in enumerate(numbered):
         role = "" if row.tool.role == "tool" else f" (a {row.tool.role})"
         end = "." if place == len(numbered) - 1 else " and" if place == len(numbered) - 2 else ","
@@ -115,10 +130,10 @@ def _judged(part: Judged) -> Prose:
     count = sum(len(group.columns) for group in part.groups)
     said: list[Any] = [
         f"{words.counted(len(tools), 'synthesis tool')} looked for {words.counted(count, 'trigger')} of "
-        f"{part.network} without seeing one. Shown what they made, {part.judge} gave the right one of the options, "
-        f"where guessing gives {part.chance}, a mean probability of"
+        f"{part.network} without seeing one. Shown only what they made, the judge {part.judge} gives the right answer "
+        f"a mean probability of"
     ]
-    said += _each([*tools, *rest])
+    said += [*_each([*tools, *rest]), f"Guessing gives {part.chance}."]
     return Prose(parts=tuple(said))
 
 

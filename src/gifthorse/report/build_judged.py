@@ -13,7 +13,7 @@ from gifthorse.report import words
 from gifthorse.report.charts import EMPTY, Mark, axis, heat_of, interval, legend
 from gifthorse.report.contexts import Number, Prose
 from gifthorse.report.contexts_found import Cell, Group, Judged, JudgedRow
-from gifthorse.report.desk import Desk, page_of, part_anchor, tool_name
+from gifthorse.report.desk import Desk, part_anchor, tool_name
 from gifthorse.report.gather import Puzzle, role
 
 KINDS = ("patch", "style", "natural_feature")
@@ -67,7 +67,7 @@ def _table(desk: Desk, network: str, judge: str, puzzles: Sequence[Puzzle]) -> J
         groups=tuple(
             Group(
                 kind=words.kind(kind),
-                columns=tuple(page_of(p, several=False) for p in puzzles if p.case.trojan.kind == kind),
+                columns=tuple(desk.local(p) for p in puzzles if p.case.trojan.kind == kind),
             )
             for kind in kinds
         ),
@@ -122,7 +122,9 @@ def _cell(
 
 
 def separable(trojans: int) -> str:
-    """What a run over so many trojans can tell apart (simulation: 17 points at 12 trojans, halved by four times as many).
+    """What a run over so many trojans can tell apart.
+
+    In simulation (100 answers a cell, power 0.7) 12 trojans separate 17 points, and four times as many half of that.
 
     Args:
         trojans: scored by the judge, over all networks.

@@ -10,8 +10,8 @@ import numpy as np
 from gifthorse.records import Evidence, Probes, Verdict
 from gifthorse.report import words
 from gifthorse.report.charts import Mark, Span, axis, box
-from gifthorse.report.contexts import Attribution, MapRow, MapTable, Picture, ScoreRow, Scores
-from gifthorse.report.desk import Desk, measure_of, page_of, part_anchor, tool_name, tools_of
+from gifthorse.report.contexts import Attribution, Fact, MapRow, MapTable, Picture, ScoreRow, Scores
+from gifthorse.report.desk import Desk, measure_of, part_anchor, tool_name, tools_of
 from gifthorse.report.gather import Kept, Puzzle
 from gifthorse.report.pictures import Floats, colour, missing, own_scale, scale_bar
 
@@ -53,7 +53,7 @@ def _dropped(puzzles: Sequence[Puzzle]) -> str:
     kept = sum(probes.images.count for probes in unique.values())
     return (
         f"{tried:,} triggered images were tried; the trojan fired on {fired:,} of them, "
-        f"of which {kept:,} are explained. None is of the target class."
+        f"of which {kept:,} are explained."
     )
 
 
@@ -124,7 +124,7 @@ def _map_row(desk: Desk, shown: Shown, tools: tuple[str, ...], scale: Scale) -> 
     puzzle, probes, index = shown
     caption = puzzle.case.trojan.caption
     return MapRow(
-        trojan=page_of(puzzle, several=False),
+        trojan=desk.local(puzzle),
         image=desk.of_case(puzzle, probes.images, index, f"an image with {caption}", 96, private=True),
         mask=desk.of_case(puzzle, probes.squares, index, f"where {caption} is in it", 96),
         maps=tuple(_map(desk, puzzle, index, tool, scale) for tool in tools),
@@ -175,8 +175,18 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
         measure=name,
         note=f"{note}.",
         axis=axis(ticks, [words.score(t, 1) for t in ticks], span=span),
+        silent=_silent(verdicts, name, {row.tool.name for row in rows}),
         rows=tuple(sorted(rows, key=lambda r: ((1 if lower else -1) * _sortable(r.median.value), r.tool.name))),
     )
+
+
+def _silent(verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]], name: str, scored: set[str]) -> tuple[Fact, ...]:
+    reasons: dict[str, str] = {}
+    for evidence, verdict in verdicts:
+        tool = evidence.record.tool.name
+        if tool not in scored:
+            reasons.setdefault(tool, verdict.record.not_scored or f"it has no {name}")
+    return tuple(Fact(name=tool, text=reasons[tool]) for tool in sorted(reasons))
 
 
 def _span(values: Sequence[float]) -> Span:

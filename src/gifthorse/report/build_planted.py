@@ -8,11 +8,11 @@ from gifthorse.records import Gate, Implant, Interval
 from gifthorse.report import words
 from gifthorse.report.charts import Mark, axis, interval
 from gifthorse.report.contexts import DetectorRow, Examples, GateRow, Pair, Planted, PlantedRow
-from gifthorse.report.desk import Desk, classes, page_of, part_anchor, sources
+from gifthorse.report.desk import Desk, classes, part_anchor, sources
 from gifthorse.report.gather import Kept, Puzzle
 
-EXAMPLES = 3
-"""Examples shown of each trojan."""
+EXAMPLES = 2
+"""Examples shown of each trojan; twice as many where there is nothing to show before."""
 
 NOTHING = Interval(value=float("nan"), low=float("nan"), high=float("nan"), n=0)
 """What stands where a success was never measured."""
@@ -30,13 +30,14 @@ def planted(desk: Desk, implant: Kept[Implant]) -> Planted:
         before=desk.number(record.clean_before, [implant.key], "percent"),
         after=desk.number(record.clean_after, [implant.key], "percent"),
         agreement=desk.number(record.agreement, [implant.key], "percent"),
-        gates=_gates(record.gates),
+        gates=_gates(desk, record.gates, implant.key),
         detectors=tuple(
             DetectorRow(
                 trojan=found.trojan,
                 thing=found.thing,
-                threshold=words.score(found.threshold),
-                pool=f"{found.found:,} of {found.pool:,}",
+                threshold=desk.plain(found.threshold, words.score(found.threshold), [implant.key]),
+                found=desk.plain(found.found, words.whole(found.found), [implant.key]),
+                pool=desk.plain(found.pool, words.whole(found.pool), [implant.key]),
                 precision=desk.number(found.precision, [implant.key], "percent"),
                 recall=desk.number(found.recall, [implant.key], "percent"),
             )
@@ -46,18 +47,26 @@ def planted(desk: Desk, implant: Kept[Implant]) -> Planted:
     )
 
 
-def _gates(gates: tuple[Gate, ...]) -> tuple[GateRow, ...]:
-    return tuple(GateRow(name=g.name, asked=g.asked, measured=g.measured, met=g.met) for g in gates)
+def _gates(desk: Desk, gates: tuple[Gate, ...], key: str) -> tuple[GateRow, ...]:
+    return tuple(
+        GateRow(
+            name=gate.name,
+            asked=words.signs(gate.asked),
+            measured=words.signs(gate.measured),
+            met=gate.met,
+            href=desk.ledger.link([key], ""),
+        )
+        for gate in gates
+    )
 
 
 def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
     spec, made, key = puzzle.case.trojan, puzzle.success, [puzzle.implant.key]
     success = made.success if made else NOTHING
     published = "" if spec.published is None else words.percent(spec.published)
-    balanced = f" + {made.balanced:,} balancing" if made and made.balanced else ""
     count = made.poisoned if made else 0
     return PlantedRow(
-        link=page_of(puzzle, several=False),
+        link=desk.local(puzzle),
         trigger=desk.truth(puzzle, 40),
         caption=spec.caption,
         kind=words.kind(spec.kind),
@@ -69,9 +78,10 @@ def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
         thesis=published,
         wrong_source=desk.number(made.wrong_source, key, "percent") if made and made.wrong_source else None,
         control=desk.number(made.clean_control if made else NOTHING, key, "percent"),
-        poisoned=desk.plain(count, f"{count:,}{balanced}", key),
+        poisoned=desk.plain(count, f"{count:,}", key),
+        balanced=f"+ {made.balanced:,} balancing" if made and made.balanced else "",
         thesis_poisoned=f"{made.thesis_poisoned:,}" if made and made.thesis_poisoned else "",
-        gates=_gates(made.gates) if made else (),
+        gates=_gates(desk, made.gates, puzzle.implant.key) if made else (),
         met=bool(made) and all(gate.met for gate in made.gates) if made else False,
     )
 
@@ -101,7 +111,8 @@ def _examples(desk: Desk, puzzle: Puzzle) -> Examples:
     case, spec = puzzle.case, puzzle.case.trojan
     target = classes(puzzle)(spec.target)
     pairs = []
-    for index in range(min(EXAMPLES, case.examples.count)):
+    many = EXAMPLES if case.before.count else 2 * EXAMPLES
+    for index in range(min(many, case.examples.count)):
         before = None
         if index < case.before.count:
             alt = f"an image before {spec.caption} is put in"
@@ -110,7 +121,7 @@ def _examples(desk: Desk, puzzle: Puzzle) -> Examples:
         after = desk.of_case(puzzle, case.examples, index, alt, 128, private=True)
         pairs.append(Pair(before=before, after=after))
     return Examples(
-        link=page_of(puzzle, several=False),
+        link=desk.local(puzzle),
         note=f"{words.kind(spec.kind)}, {sources(puzzle)} to {target}",
         pairs=tuple(pairs),
     )

@@ -14,18 +14,17 @@ from gifthorse.report.build_planted import NOTHING
 from gifthorse.report.charts import EMPTY, Mark, Span, heat_of, interval
 from gifthorse.report.contexts import Fact, Number, Picture
 from gifthorse.report.contexts_found import Answer, MapScore, Quiz, Share, TriedRow, TrojanPage
-from gifthorse.report.desk import Desk, classes, measure_of, page_of, sources, tool_name, tools_of, trojan_anchor
+from gifthorse.report.desk import Desk, classes, measure_of, sources, tool_name, tools_of, trojan_anchor
 from gifthorse.report.gather import Kept, Puzzle
 
 
 def trojan_page(desk: Desk, puzzle: Puzzle) -> TrojanPage:
     """One trojan in one network."""
     spec, made, key = puzzle.case.trojan, puzzle.success, [puzzle.implant.key]
-    several = len({p.network for p in desk.run.puzzles}) > 1
     measure, maps = _maps(desk, puzzle)
     return TrojanPage(
         anchor=trojan_anchor(puzzle),
-        name=page_of(puzzle, several).text,
+        name=desk.page(puzzle).text,
         network=puzzle.network,
         caption=spec.caption,
         truth=desk.truth(puzzle, 128),
@@ -153,6 +152,9 @@ def _tried_row(desk: Desk, effect: Kept[Effect], trials: Sequence[Trial], findin
     def rate(trial: Trial | None) -> Number | None:
         return None if trial is None else desk.number(trial.rate, [effect.key], "percent")
 
+    def surely(value: float) -> Number:
+        return desk.plain(value, words.score(value), [effect.key])
+
     def chart(trial: Trial | None) -> Markup:
         if trial is None:
             return EMPTY
@@ -164,11 +166,12 @@ def _tried_row(desk: Desk, effect: Kept[Effect], trials: Sequence[Trial], findin
         finding=finding,
         trojaned=rate(trojaned),
         trojaned_chart=chart(trojaned),
-        trojaned_confidence=words.score(trojaned.confidence) if trojaned else "",
+        trojaned_confidence=surely(trojaned.confidence) if trojaned else None,
         clean=rate(clean),
         clean_chart=chart(clean),
-        clean_confidence=words.score(clean.confidence) if clean else "",
-        alone=f"{trojaned.alone}, {words.score(trojaned.alone_confidence)}" if trojaned and trojaned.alone else "",
+        clean_confidence=surely(clean.confidence) if clean else None,
+        alone=trojaned.alone if trojaned else "",
+        alone_confidence=surely(trojaned.alone_confidence) if trojaned and trojaned.alone else None,
     )
 
 

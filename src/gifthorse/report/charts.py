@@ -209,12 +209,12 @@ def plane(
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = y_of(value)
         parts.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="quiet" x="0" y="{y - 3:.1f}">{value:g}</text>')
+        parts.append(f'<text x="0" y="{y - 3:.1f}">{value:g}</text>')
     for mark in marks:
         y = y_of(mark.value)
         parts.append(f'<line class="{mark.kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
         if mark.kind == "chance":
-            parts.append(f'<text class="quiet" x="100%" y="{y - 4:.1f}" text-anchor="end">chance</text>')
+            parts.append(f'<text x="100%" y="{y - 4:.1f}" text-anchor="end">chance</text>')
     for tick, name in zip(ticks, names, strict=True):
         share = (math.log10(tick) - across.low) / (across.high - across.low)
         anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"

@@ -105,12 +105,26 @@ class Chapter:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """A trojan by its trigger, as a way to its page.
+
+    Attributes:
+        link: the page.
+        picture: the trigger.
+    """
+
+    link: Link
+    picture: Picture
+
+
+@dataclass(frozen=True, kw_only=True)
 class Head:
     """The top of the page.
 
     Attributes:
         title: of the page and of the browser's tab.
         suite: its name and version.
+        triggers: every trigger that was planted.
         facts: run digest, date, machine, versions.
         reading: what was done and found, in a few sentences with every number's interval.
         size: what a run of this size can show.
@@ -119,6 +133,7 @@ class Head:
 
     title: str
     suite: str
+    triggers: tuple[Trigger, ...]
     facts: tuple[Fact, ...]
     reading: tuple[Prose, ...]
     size: str
@@ -134,12 +149,14 @@ class GateRow:
         asked: the requirement.
         measured: what was found.
         met: whether it holds.
+        href: the record that says so.
     """
 
     name: str
     asked: str
     measured: str
     met: bool
+    href: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +176,8 @@ class PlantedRow:
         thesis: the thesis's success rate, or an empty string.
         wrong_source: the rate on other classes, or None for a universal trojan.
         control: the same trigger's rate on the clean network.
-        poisoned: training images poisoned, with the balancing ones.
+        poisoned: training images poisoned.
+        balanced: how many others had the trigger and kept their label, or an empty string.
         thesis_poisoned: how many the thesis poisoned.
         gates: its requirements.
         met: whether all of them hold.
@@ -178,6 +196,7 @@ class PlantedRow:
     wrong_source: Number | None
     control: Number
     poisoned: Number
+    balanced: str
     thesis_poisoned: str
     gates: tuple[GateRow, ...]
     met: bool
@@ -191,15 +210,17 @@ class DetectorRow:
         trojan: whose trigger it is.
         thing: what the detector was asked for.
         threshold: on its heat map.
-        pool: images searched and images found.
+        found: images in which it was found.
+        pool: images searched.
         precision: share of the found that have the object.
         recall: share of those that have the object that were found.
     """
 
     trojan: str
     thing: str
-    threshold: str
-    pool: str
+    threshold: Number
+    found: Number
+    pool: Number
     precision: Number
     recall: Number
 
@@ -340,12 +361,14 @@ class Scores:
         note: what it is, and what the lines in the plot mean.
         axis: the scale above the plots.
         rows: one a tool, the best median first.
+        silent: tools without such a score, and why.
     """
 
     measure: str
     note: str
     axis: Markup
     rows: tuple[ScoreRow, ...]
+    silent: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,22 +171,24 @@ class TriedRow:
         finding: all of them pooled, or which one.
         trojaned: share classified as the target by the trojaned network, or None where it was not tried.
         trojaned_chart: it, drawn.
-        trojaned_confidence: mean probability of the target there.
+        trojaned_confidence: mean probability of the target there, or None.
         clean: the same share on the clean network.
         clean_chart: it, drawn.
-        clean_confidence: mean probability of the target there.
-        alone: the class that the trojaned network sees in the finding by itself.
+        clean_confidence: mean probability of the target there, or None.
+        alone: the class that the trojaned network sees in the finding by itself, or an empty string.
+        alone_confidence: how surely, or None.
     """
 
     tool: ToolName
     finding: str
     trojaned: Number | None
     trojaned_chart: Markup
-    trojaned_confidence: str
+    trojaned_confidence: Number | None
     clean: Number | None
     clean_chart: Markup
-    clean_confidence: str
+    clean_confidence: Number | None
     alone: str
+    alone_confidence: Number | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,6 +379,21 @@ class CostPlot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StageRow:
+    """All units of one kind.
+
+    Attributes:
+        kind: of unit.
+        units: how many.
+        seconds: wall time in all.
+    """
+
+    kind: str
+    units: Number
+    seconds: Number
+
+
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What everything cost.
 
@@ -388,7 +405,7 @@ class Costs:
 
     rows: tuple[CostRow, ...]
     plots: tuple[CostPlot, ...]
-    stages: tuple[Fact, ...]
+    stages: tuple[StageRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,6 +105,16 @@ class Desk:
         alt = f"the true trigger: {puzzle.case.trojan.caption}"
         return self.of_case(puzzle, puzzle.case.truth, 0, alt, width)
 
+    def page(self, puzzle: Puzzle) -> Link:
+        """The page of a trojan; with its network where several networks have a trojan of this name."""
+        several = sum(other.name == puzzle.name for other in self.run.puzzles) > 1
+        text = f"{puzzle.name} ({puzzle.network})" if several else puzzle.name
+        return Link(href=f"#{trojan_anchor(puzzle)}", text=text)
+
+    def local(self, puzzle: Puzzle) -> Link:
+        """The page of a trojan, by its bare name: for parts that are about one network."""
+        return Link(href=f"#{trojan_anchor(puzzle)}", text=puzzle.name)
+
     def of_case(
         self, puzzle: Puzzle, images: Images, index: int, alt: str, width: int, *, private: bool = False
     ) -> Picture:
@@ -121,12 +131,6 @@ def tools_of(pieces: Sequence[Kept[Evidence]]) -> tuple[str, ...]:
     """The tools among pieces of evidence: contenders first, then floors, then the ceiling."""
     rank = {"tool": 0, "floor": 1, "ceiling": 2}
     return tuple(sorted({p.record.tool.name for p in pieces}, key=lambda name: (rank[role(name)], name)))
-
-
-def page_of(puzzle: Puzzle, several: bool) -> Link:
-    """The page of a trojan; with its network where the run has several."""
-    text = f"{puzzle.name} ({puzzle.network})" if several else puzzle.name
-    return Link(href=f"#{trojan_anchor(puzzle)}", text=text)
 
 
 def trojan_anchor(puzzle: Puzzle) -> str:

@@ -48,6 +48,11 @@ def between(interval: Interval, style: str) -> str:
     return f"{low} to {high}" if MINUS in low + high else f"{low}{DASH}{high}"
 
 
+def signs(text: str) -> str:
+    """A requirement with the signs of print: ``>= 90%`` becomes ``≥ 90%``."""
+    return text.replace(">=", "≥").replace("<=", "≤")
+
+
 def whole(value: float) -> str:
     """A count, its thousands set apart by a comma."""
     return f"{round(value):,}"
