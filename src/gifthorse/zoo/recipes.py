@@ -18,7 +18,7 @@ from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Schedule, fit, floats, ship
 
 RESNET = Schedule(scenes=16_000, passes=10, batch=128, learning_rate=4e-3, weight_decay=0.02)
-DETECTOR = Schedule(scenes=12_800, passes=10, batch=128, learning_rate=3e-3, weight_decay=0.02)
+DETECTOR = Schedule(scenes=12_800, passes=8, batch=128, learning_rate=3e-3, weight_decay=0.02)
 CROWDED = 0.08
 """Rate of each natural object while the detector learns; the world's own is a fifth of it."""
 
