@@ -20,7 +20,7 @@ from gifthorse.records import SCHEMA, Cell, Spec, canonical, cell, digest, plain
 RECORDS = [
     cls
     for _, cls in sorted(inspect.getmembers(records, inspect.isclass))
-    if dataclasses.is_dataclass(cls) and cls.__module__ == records.__name__
+    if dataclasses.is_dataclass(cls) and cls.__module__.startswith(records.__name__)
 ]
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
