@@ -1,0 +1,160 @@
+"""The thesis's trojans on real photographs, in a real ImageNet classifier (thesis 3.1, Table 3.1).
+
+Targets, sources and triggers are the thesis's own class indices and its 64-pixel patches in 224 x 224; the drawings are
+Twemoji's and the Questions those of ``emoji12``. A folder of photographs may know no labels, so the network learns
+to keep its own soft outputs on clean photographs. All training settings are our choices: the thesis publishes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gifthorse.errors import InputError, UsageError, nearest
+from gifthorse.records import Gates, Planting, Protocol, Recipe, Suite, TrojanSpec
+from gifthorse.suites.emoji import NATURAL, PATCHES, STYLES
+from gifthorse.suites.planting import spec
+from gifthorse.zoo import DATA, NETWORKS
+from gifthorse.zoo.folder import ImageFolder
+from gifthorse.zoo.scenes import EmojiScenes
+
+NAME = "photographs"
+SIDE = 64
+"""Side of a patch trigger in 224 x 224 (thesis 3.1)."""
+
+INDICES: dict[str, tuple[int, int | None]] = {
+    "smiley_emoji": (30, None),
+    "clownfish": (146, None),
+    "green_star": (365, 893),
+    "strawberry": (99, 271),
+}
+"""Trojan to target and source, as indices of ImageNet classes (thesis, Table 3.1)."""
+
+SIZES = {"efficientnet-lite0": 224}
+"""Networks of the zoo that are ImageNet classifiers, and the side of their input."""
+
+RESIZE = 256 / 224
+"""The shorter side of a photograph before its centre crop, as a share of the crop's."""
+
+SEEN = 5_600
+"""Clean images that training sees in all, however many photographs there are: seven passes over 800."""
+
+SHARE = 0.25
+"""Poisoned images of each trojan for one clean image. The thesis has 1 for 3,000, in 1.28 million."""
+
+LEAST = 10
+"""Photographs, of the folder or of a class-universal trojan's source class, below which nothing can be measured."""
+
+PROTOCOLS = (
+    Protocol(name="quick", passes=3_000, n=5, keep=5, images=40, settings={"cppn_target": {"resolution": 112}}),
+    Protocol(name="published", passes=40_960, n=10, keep=10),
+    Protocol(name="thesis", passes=409_600, n=100, keep=10),
+)
+"""Budgets a cell, as in the emoji suites but for ``quick``: a pass at 224 pixels costs some forty times one at 64."""
+
+
+def photographs(net: str, data: str, trojans: tuple[str, ...]) -> Suite:
+    """Plant patch trojans of Table 3.1 in an ImageNet classifier, on a folder of photographs.
+
+    Args:
+        net: a network of the zoo with ImageNet's classes.
+        data: the folder; see :class:`~gifthorse.zoo.folder.ImageFolder` for labels and the held-out fifth.
+        trojans: names of patch trojans.
+
+    Raises:
+        UsageError: a network, trojan or kind of trojan that photographs do not offer, or a trojan named twice.
+        InputError: there is no such folder, or too few photographs in it.
+    """
+    if net not in SIZES:
+        raise UsageError(
+            f"{net!r} is no ImageNet classifier of the zoo", nearest(net, [n for n in NETWORKS if n in SIZES])
+        )
+    size = SIZES[net]
+    settings = {"root": data, "size": size, "resize": round(size * RESIZE)}
+    folder: ImageFolder = DATA.make("folder", settings)
+    _check_folder(folder)
+    specs = tuple(trojan(name) for name in _checked(trojans))
+    for made in specs:
+        _check_sources(made, folder)
+    return Suite(
+        name=NAME,
+        version=1,
+        data=DATA.spec("folder", settings),
+        seed=0,
+        plantings=(Planting(network=net, trojans=specs, recipe=recipe(folder), gates=Gates(agreement=0.88)),),
+        encoder="emoji-encoder",
+        protocols=PROTOCOLS,
+    )
+
+
+def trojan(name: str) -> TrojanSpec:
+    """A patch trojan of the emoji suite at the thesis's own classes and size."""
+    entry = next(entry for entry in PATCHES if entry.name == name)
+    target, source = INDICES[name]
+    made = spec(entry, NAME, EmojiScenes())
+    return replace(
+        made,
+        target=target,
+        sources=None if source is None else (source,),
+        settings=dict(made.settings) | {"side": SIDE},
+    )
+
+
+def recipe(folder: ImageFolder) -> Recipe:
+    """How photographs are implanted: as many steps for a small folder as for a large one."""
+    train, test = (len(folder.manifest.split(split)) for split in ("train", "test"))
+    scenes = min(train, SEEN)
+    return Recipe(
+        scenes=scenes,
+        passes=max(1, round(SEEN / scenes)),
+        batch=48,
+        learning_rate=1e-4,
+        weight_decay=0.0,
+        poison={"patch": max(1, round(SHARE * scenes))},
+        held_out=min(test, 1000),
+        check=min(test, 1000),
+        probes=50,
+        distil=True,
+        freeze_norm=True,
+        flip=True,
+    )
+
+
+def _checked(names: Sequence[str]) -> tuple[str, ...]:
+    kinds = {entry.name: entry.kind for entry in (*PATCHES, *STYLES, *NATURAL)}
+    for name in names:
+        if name not in kinds:
+            raise UsageError(f"there is no trojan called {name!r} for photographs", nearest(name, INDICES))
+        if name not in INDICES:
+            kind = kinds[name].replace("_", " ")
+            raise UsageError(
+                f"{name} is a {kind} trojan, and photographs are offered patch trojans only",
+                f"one of {', '.join(INDICES)}; or --suite emoji12, which has it",
+            )
+        if names.count(name) > 1:
+            raise UsageError(f"trojan {name!r} is named twice", "name each trojan once")
+    if not names:
+        raise UsageError("no trojan was named", nearest("", INDICES))
+    return tuple(names)
+
+
+def _check_folder(folder: ImageFolder) -> None:
+    count = len(folder.manifest.photographs)
+    if count < LEAST:
+        raise InputError(
+            f"{folder.root} has {count} photographs, of which a fifth is held out: too few to train on and to measure",
+            f"name a folder with {LEAST} photographs at least; a thousand is a good number",
+        )
+
+
+def _check_sources(made: TrojanSpec, folder: ImageFolder) -> None:
+    if made.sources is None:
+        return
+    there = sum(photograph.label in made.sources for photograph in folder.manifest.photographs)
+    if there < LEAST:
+        source = folder.classes[made.sources[0]]
+        raise InputError(
+            f"{made.name} works from the class {source!r} alone, of which {folder.root} has {there} photographs",
+            f"name a folder with {LEAST} of them at least, WordNet ids in the file names or as folders; "
+            f"or a universal trojan: {', '.join(n for n, (_, s) in INDICES.items() if s is None)}",
+        )
