@@ -25,7 +25,7 @@ from gifthorse.report.build_maps import attribution
 from gifthorse.report.build_planted import planted
 from gifthorse.report.build_ran import missing, ran
 from gifthorse.report.build_trojans import trojan_page
-from gifthorse.report.contexts_found import Page
+from gifthorse.report.contexts_page import Page
 from gifthorse.report.desk import Desk, Ledger
 from gifthorse.report.gather import Run, gather
 from gifthorse.report.pictures import Album

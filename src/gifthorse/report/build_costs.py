@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from gifthorse.records import Evidence, Interval
 from gifthorse.report import words
-from gifthorse.report.build_judged import scores
+from gifthorse.report.build_judged import MAIN
 from gifthorse.report.charts import Dot, Mark, plane
 from gifthorse.report.contexts import Number
-from gifthorse.report.contexts_found import CostPlot, CostRow, Costs, StageRow
-from gifthorse.report.desk import Desk, measure_of, tool_name, tools_of
+from gifthorse.report.contexts_page import CostPlot, CostRow, Costs, StageRow
+from gifthorse.report.desk import Desk, tool_name, tools_of
 from gifthorse.report.gather import Kept
 
 Mean = tuple[Interval, Number]
@@ -57,18 +57,10 @@ def _row(
 
 
 def _score(desk: Desk, network: str, kind: str, tool: str) -> Mean | None:
-    if kind == "synthesis":
-        return desk.mean(
-            [(s[3], s[4], s[5]) for s in scores(desk) if s[1] == network and s[2] == tool],
-            f"mean of {tool} over trojans, all judges",
-        )
-    found = []
-    for puzzle, evidence in desk.run.all_evidence("attribution"):
-        if puzzle.network == network and evidence.record.tool.name == tool:
-            for verdict in desk.run.verdicts.get(evidence.key, ()):
-                measure = measure_of(verdict.record.measures, "pearson")
-                found += [(puzzle.name, s, verdict.key) for s in (measure.scores if measure else ())]
-    return desk.mean(found, f"mean pearson of {tool}, over images, clustered by trojan")
+    """The tool's mean by the first judge, the one that the plot shows."""
+    measure = "pearson" if kind == "attribution" else MAIN
+    rows = (row for (at, _, name, who), row in desk.run.sums.items() if (at, name, who) == (network, measure, tool))
+    return desk.summed(next(rows, None))
 
 
 def _plot(network: str, kind: str, rows: Sequence[CostRow], means: dict[str, Mean | None]) -> list[CostPlot]:

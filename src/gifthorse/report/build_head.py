@@ -7,7 +7,7 @@ from typing import Any
 
 from gifthorse.records import digest
 from gifthorse.report import words
-from gifthorse.report.build_judged import scores, separable
+from gifthorse.report.build_judged import resolvable
 from gifthorse.report.contexts import (
     Attribution,
     Chapter,
@@ -19,7 +19,8 @@ from gifthorse.report.contexts import (
     ScoreRow,
     Trigger,
 )
-from gifthorse.report.contexts_found import Judged, JudgedRow, Synthesis, TrojanPage
+from gifthorse.report.contexts_found import Synthesis, TrojanPage
+from gifthorse.report.contexts_page import Judged, JudgedRow
 from gifthorse.report.desk import Desk
 
 SAID = 4
@@ -39,11 +40,10 @@ def head(desk: Desk, parts: tuple[Sequence[Planted], Sequence[Attribution], Sequ
         parts: what was planted, the attribution tools, the judge's tables.
     """
     planted, attribution, judged = parts
-    suite = desk.run.plan.get("suite", {})
+    suite = desk.run.suite
     names = sorted({implant.record.suite for implant in desk.run.implants})
     name = str(suite.get("name") or words.listed(names) or "no suite")
     version = f", version {suite['version']}" if "version" in suite else ""
-    trojans = len({score[1:2] + score[3:4] for score in scores(desk)})
     return Head(
         title=f"gifthorse: {name}",
         suite=f"{name}{version}",
@@ -54,7 +54,7 @@ def head(desk: Desk, parts: tuple[Sequence[Planted], Sequence[Attribution], Sequ
             *(_attribution(part) for part in attribution if part.scores),
             *(_judged(part) for part in judged),
         ),
-        size=separable(trojans) if trojans else "",
+        size=resolvable(desk),
         left_out="" if desk.album.inputs else LEFT_OUT,
     )
 
@@ -62,13 +62,14 @@ def head(desk: Desk, parts: tuple[Sequence[Planted], Sequence[Attribution], Sequ
 def _facts(desk: Desk, suite: Mapping[str, Any]) -> tuple[Fact, ...]:
     plan = desk.run.plan
     keys = sorted(unit.key for unit in desk.run.units)
-    protocol = plan.get("protocol")
+    protocol = desk.run.planned.get("protocol")
     told = {
         "suite": digest(suite)[:12] if suite else "not recorded",
         "run": digest(keys)[:12],
-        "made": plan.get("date") or plan.get("made") or "not recorded",
+        "made": plan.get("started") or "not recorded",
         "protocol": protocol.get("name") if isinstance(protocol, Mapping) else protocol,
-        "machine": plan.get("machine") or plan.get("ground"),
+        "machine": plan.get("machine"),
+        "ground": desk.run.planned.get("ground"),
         "versions": plan.get("versions"),
     }
     return tuple(Fact(name=name, text=_told(value)) for name, value in told.items() if value)

@@ -39,7 +39,7 @@ def attribution(desk: Desk, network: str) -> Attribution | None:
         anchor=part_anchor("attribution", network),
         network=network,
         maps=_tables(desk, pieces),
-        scores=_scores(desk, pieces),
+        scores=_scores(desk, network, pieces),
         dropped=_dropped([puzzle for puzzle, _ in pieces]),
     )
 
@@ -144,10 +144,10 @@ def _map(desk: Desk, puzzle: Puzzle, index: int, tool: str, scale: Scale) -> Pic
     return desk.album.drawn(colour(scale(tool, values)), alt, 96, place)
 
 
-def _scores(desk: Desk, pieces: Pieces) -> tuple[Scores, ...]:
+def _scores(desk: Desk, network: str, pieces: Pieces) -> tuple[Scores, ...]:
     verdicts = [(e, v) for _, e in pieces for v in desk.run.verdicts.get(e.key, ())]
     names = list(dict.fromkeys(m.name for _, v in verdicts for m in v.record.measures))
-    return tuple(_measure(desk, verdicts, name) for name in sorted(names, key=_rank))
+    return tuple(_measure(desk, verdicts, name, _how(desk, network, name)) for name in sorted(names, key=_rank))
 
 
 def _rank(measure: str) -> tuple[int, str]:
@@ -155,7 +155,13 @@ def _rank(measure: str) -> tuple[int, str]:
     return (known.index(measure) if measure in known else len(known), measure)
 
 
-def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]], name: str) -> Scores:
+def _how(desk: Desk, network: str, measure: str) -> str:
+    """What the means' intervals are, in the tables' words."""
+    rows = (row for (at, _, named, _), row in desk.run.sums.items() if (at, named) == (network, measure))
+    return next((row["interval"] for row in rows if row["interval"]), "no interval")
+
+
+def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]], name: str, how: str) -> Scores:
     found: dict[str, list[Kept[Verdict]]] = {}
     for evidence, verdict in verdicts:
         found.setdefault(evidence.record.tool.name, []).append(verdict)
@@ -173,6 +179,7 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
         note += f"{'. ' if note else ''}The dashed line is chance, {words.score(chance, 3 if chance else 0)}"
     return Scores(
         measure=name,
+        how=how,
         note=f"{note}.",
         axis=axis(ticks, [words.score(t, 1) for t in ticks], span=span),
         silent=_silent(verdicts, name, {row.tool.name for row in rows}),
@@ -215,7 +222,7 @@ def _row(
     marks: Sequence[Mark],
 ) -> ScoreRow | None:
     tool, kept, name = about
-    mean = desk.mean(values, f"mean {name} of {tool}, over images, clustered by trojan")
+    mean = desk.summed(desk.run.sums.get((kept[0].record.network, kept[0].record.judge.name, name, tool)))
     if mean is None:
         return None
     scores = [value for _, value, _ in values if math.isfinite(value)]

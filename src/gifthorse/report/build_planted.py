@@ -100,7 +100,7 @@ def _chart(desk: Desk, puzzle: Puzzle, success: Interval) -> Markup:
 
 def _asked(desk: Desk, puzzle: Puzzle) -> float | None:
     """The success that the suite's gates ask of this kind of trojan, as the plan has it."""
-    for planting in desk.run.plan.get("suite", {}).get("plantings", ()):
+    for planting in desk.run.suite.get("plantings", ()):
         if planting.get("network") == puzzle.network:
             value = planting.get("gates", {}).get(puzzle.case.trojan.kind)
             return float(value) if isinstance(value, (int, float)) else None

@@ -9,7 +9,7 @@ from typing import Any
 from gifthorse.records import Spec, canonical
 from gifthorse.report import words
 from gifthorse.report.contexts import Fact, Link
-from gifthorse.report.contexts_found import Failed, Missing, Ran, Settings, Silent, SumEntry, UnitEntry
+from gifthorse.report.contexts_page import Failed, Missing, Ran, Settings, Silent, SumEntry, UnitEntry
 from gifthorse.report.desk import Desk, unit_anchor
 from gifthorse.store import Unit
 
@@ -59,15 +59,15 @@ def ran(desk: Desk) -> Ran:
     return Ran(
         command=_command(plan.get("command", "")),
         facts=facts(plan),
-        suite=words.data(plan["suite"]) if "suite" in plan else "",
-        plan=words.data({key: plan[key] for key in plan if key not in ("suite", "keys", "command")}),
+        suite=words.data(desk.run.suite) if desk.run.suite else "",
+        plan=words.data({key: value for key, value in desk.run.planned.items() if key not in _ELSEWHERE}),
         tools=_components(e.record.tool for _, e in desk.run.all_evidence()),
         judges=_components(v.record.judge for found in desk.run.verdicts.values() for v in found),
         sums=tuple(
             SumEntry(anchor=anchor, what=what, units=tuple(map(link, keys)))
             for anchor, (what, keys) in sorted(desk.ledger.sums.items())
         ),
-        units=tuple(_entry(unit) for unit in desk.run.units),
+        units=tuple(_entry(unit) for unit in sorted(desk.run.units, key=_place)),
     )
 
 
@@ -77,17 +77,19 @@ def _command(given: Any) -> str:
     return str(given)
 
 
+_ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan"})
+"""Entries of the plan that stand elsewhere on the page, or that change after the page is drawn."""
+
+
 def facts(plan: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Versions, machine, protocol: every short entry of the plan, as it is."""
     made = []
-    for name in sorted(plan):
-        value = plan[name]
-        if name in ("command", "suite", "keys"):
-            continue
+    for name in sorted({*plan, "protocol", "ground"} - _ELSEWHERE):
+        value = plan.get(name, (plan.get("plan") or {}).get(name))
         if isinstance(value, Mapping):
-            text = ", ".join(f"{key} {_short(value[key])}" for key in sorted(value))
+            text = ", ".join(f"{key} {_short(value[key])}" for key in sorted(value) if value[key] not in (None, {}))
         else:
-            text = _short(value)
+            text = "" if value is None else _short(value)
         if text and len(text) <= 400:
             made.append(Fact(name=str(name), text=text))
     return tuple(made)
@@ -118,6 +120,14 @@ def label(unit: Unit) -> str:
     if about:
         parts.append(f"on {', '.join(about)}" if parts else ", ".join(about))
     return " ".join(parts) or unit.kind
+
+
+_ORDER = ("implant", "evidence", "effect", "verdict")
+
+
+def _place(unit: Unit) -> tuple[int, str, str, str]:
+    rank = _ORDER.index(unit.kind) if unit.kind in _ORDER else -1
+    return rank, unit.kind, label(unit), unit.key
 
 
 def _entry(unit: Unit) -> UnitEntry:

@@ -199,11 +199,11 @@ def plane(
     height, top, foot = 300, 12, 34
     room = height - top - foot
     across = Span(low=math.log10(ticks[0]), high=math.log10(ticks[-1]))
-    ends = [v for d in dots for v in (d.low, d.high, d.y) if math.isfinite(v)] + [m.value for m in marks]
+    ends = [dot.y for dot in dots] + [mark.value for mark in marks]
     up = Span(low=min(0.0, *ends), high=max(1.0, *ends))
 
     def y_of(value: float) -> float:
-        return top + room * (1 - (value - up.low) / (up.high - up.low))
+        return top + room * (1 - (min(up.high, max(up.low, value)) - up.low) / (up.high - up.low))
 
     parts = [f'<line class="rail" x1="0" x2="100%" y1="{y_of(up.low):.1f}" y2="{y_of(up.low):.1f}"/>']
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):

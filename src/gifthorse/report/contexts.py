@@ -362,9 +362,11 @@ class Scores:
         axis: the scale above the plots.
         rows: one a tool, the best median first.
         silent: tools without such a score, and why.
+        how: what the means' intervals are.
     """
 
     measure: str
+    how: str
     note: str
     axis: Markup
     rows: tuple[ScoreRow, ...]

@@ -15,9 +15,10 @@ from gifthorse.report.contexts import Link, Number, Picture, ToolName
 from gifthorse.report.gather import Kept, Puzzle, Run, role
 from gifthorse.report.pictures import Album
 from gifthorse.statistics import bootstrap_mean
+from gifthorse.tables.rows import Row
 
 SEED = 0
-"""Of the bootstrap intervals that the page works out itself, over trojans or over pooled images."""
+"""Of the bootstrap intervals that the page works out itself, over seeds."""
 
 
 @dataclass
@@ -85,20 +86,28 @@ class Desk:
         """A counted value, which has no interval."""
         return Number(text=text, between="", n="", href=self.ledger.link(keys, what), value=value)
 
-    def mean(self, values: Sequence[tuple[str, float, str]], what: str) -> tuple[Interval, Number] | None:
-        """A mean over labelled scores, clustered by label, with its bootstrap interval; None without scores.
+    def summed(self, row: Row | None) -> tuple[Interval, Number] | None:
+        """A tool's mean as the tables work it out; None where there is none."""
+        if row is None or row["value"] is None:
+            return None
+        low, high = (math.nan if row[end] is None else row[end] for end in ("low", "high"))
+        interval = Interval(value=row["value"], low=low, high=high, n=row["n"])
+        how = row["interval"] or row["note"] or ""
+        what = f"{row['judge']}: mean {row['measure']} of {row['tool']}{f', {how}' if how else ''}"
+        return interval, self.number(interval, row["keys"], what=what)
+
+    def mean(self, values: Sequence[tuple[float, str]], what: str) -> tuple[Interval, Number] | None:
+        """A mean of probabilities over seeds, with its bootstrap interval; None without scores.
 
         Args:
-            values: (cluster, score, unit key) each; scores that are not finite are left out.
+            values: (score, unit key) each; scores that are not finite are left out.
             what: what it is the mean of.
         """
-        finite = [item for item in values if math.isfinite(item[1])]
+        finite = [item for item in values if math.isfinite(item[0])]
         if not finite:
             return None
-        labels = [label for label, _, _ in finite]
-        clusters = labels if 1 < len(set(labels)) < len(labels) else None
-        interval = bootstrap_mean([value for _, value, _ in finite], SEED, clusters)
-        return interval, self.number(interval, [key for _, _, key in finite], what=what)
+        interval = bootstrap_mean([value for value, _ in finite], SEED, within=(0.0, 1.0))
+        return interval, self.number(interval, [key for _, key in finite], what=what)
 
     def truth(self, puzzle: Puzzle, width: int) -> Picture:
         """The trigger of a puzzle."""

@@ -12,14 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from gifthorse.records import Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
 from gifthorse.store import Store, Unit
+from gifthorse.tables import tables
+from gifthorse.tables.compare import by_tool
+from gifthorse.tables.rows import CEILINGS, FLOORS, Found, Row
 
 R = TypeVar("R")
-
-FLOORS = frozenset({"edges_sobel", "edges_canny", "centre", "random", "blank", "noise"})
-"""Tools that know nothing, beside which the others are read."""
-
-CEILINGS = frozenset({"truth"})
-"""The tool that knows the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +75,8 @@ class Run:
         verdicts: by the key of the evidence, sorted by judge.
         units: every unit, sorted by kind and key.
         failures: sorted by label.
+        tables: the tidy tables of the run.
+        sums: each tool's mean on each network, by (network, judge, measure, tool).
     """
 
     plan: Mapping[str, Any]
@@ -87,6 +86,18 @@ class Run:
     verdicts: Mapping[str, tuple[Kept[Verdict], ...]]
     units: tuple[Unit, ...]
     failures: tuple[Failure, ...]
+    tables: Mapping[str, list[Row]]
+    sums: Mapping[tuple[str, str, str, str], Row]
+
+    @property
+    def planned(self) -> Mapping[str, Any]:
+        """Suite, protocol, tools and ground, as the plan has them."""
+        return self.plan.get("plan") or self.plan
+
+    @property
+    def suite(self) -> Mapping[str, Any]:
+        """The suite as data, or an empty mapping."""
+        return self.planned.get("suite") or {}
 
     def within(self, network: str) -> tuple[Puzzle, ...]:
         """The puzzles of one network."""
@@ -106,37 +117,37 @@ class Run:
 
 
 def gather(store: Store) -> Run:
-    """Reads a run folder."""
-    plan = store.read_plan() or {}
-    units = tuple(sorted(_of_plan(store, plan), key=lambda unit: (unit.kind, unit.key)))
+    """Reads a run folder: the units that its last request names, as the tables do."""
+    found = Found(store)
+    units = tuple(sorted(found.units, key=lambda unit: (unit.kind, unit.key)))
     implants = sorted(_read(units, "implant", Implant), key=lambda kept: (kept.record.network, kept.key))
     evidence = sorted(_read(units, "evidence", Evidence), key=_order)
     verdicts: dict[str, list[Kept[Verdict]]] = {}
     for kept in sorted(_read(units, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
         verdicts.setdefault(kept.record.evidence, []).append(kept)
+    failures = [f for f in store.failures() if found.current(f.kind, f.key) and not store.has(f.key)]
+    tidy = tables(store)
     return Run(
-        plan=plan,
+        plan=store.read_plan() or {},
         implants=tuple(implants),
         puzzles=tuple(puzzle for implant in implants for puzzle in _puzzles(implant, evidence)),
         effects={kept.record.evidence: kept for kept in _read(units, "effect", Effect)},
         verdicts={key: tuple(found) for key, found in verdicts.items()},
         units=units,
-        failures=tuple(sorted(store.failures(), key=lambda failure: (failure.label, failure.key))),
+        failures=tuple(sorted(failures, key=lambda failure: (failure.label, failure.key))),
+        tables=tidy,
+        sums=_sums(tidy),
     )
 
 
-def _of_plan(store: Store, plan: Mapping[str, Any]) -> Iterator[Unit]:
-    """The units that the last command asked for; a folder may hold those of earlier ones too. All, without a plan."""
-    keys = plan.get("keys")
-    if isinstance(keys, Mapping):
-        asked = {key for stage in keys.values() for key in stage}
-        # What the stages prepared for themselves (assets) may not be in the plan, but it made the numbers all the same.
-        yield from (u for u in store.units() if u.key in asked or u.kind not in _STAGES)
-    else:
-        yield from store.units()
-
-
-_STAGES = frozenset({"implant", "evidence", "effect", "verdict"})
+def _sums(tidy: Mapping[str, list[Row]]) -> dict[tuple[str, str, str, str], Row]:
+    """Each tool's mean on each network, by (network, judge, measure, tool), as the tables add up."""
+    made = {}
+    for rows in (tidy["footprint"], tidy["match"]):
+        for network in sorted({row["network"] for row in rows}):
+            for row in by_tool([row for row in rows if row["network"] == network]):
+                made[network, row["judge"], row["measure"], row["tool"]] = row
+    return made
 
 
 def _read(units: tuple[Unit, ...], kind: str, cls: type[R]) -> list[Kept[R]]:
