@@ -25,7 +25,9 @@ CROWDED = 0.08
 HELD_OUT = 4_000
 
 
-def train_resnet(folder: Path, weights: Path, schedule: Schedule = RESNET) -> dict[str, object]:
+def train_resnet(
+    folder: Path, weights: Path, schedule: Schedule = RESNET, held_out: int = HELD_OUT
+) -> dict[str, object]:
     """``emoji-resnet``: cross-entropy on fresh scenes, mirrored at random. Returns its report."""
     torch.manual_seed(schedule.seed)
     data, mean, std = EmojiScenes(), torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
@@ -37,9 +39,10 @@ def train_resnet(folder: Path, weights: Path, schedule: Schedule = RESNET) -> di
         return F.cross_entropy(logits.float(), labels, label_smoothing=0.05)
 
     log = fit(module, data, loss, schedule, folder)
-    sample = data.draw("test", HELD_OUT, 0, without=data.things)
+    sample = data.draw("test", held_out, 0, without=data.things)
     with torch.no_grad():
-        found = torch.cat([module((floats(x) - mean) / std).argmax(1) for x in np.array_split(sample.images, 16)])
+        parts = np.array_split(sample.images, 1 + held_out // 256)
+        found = torch.cat([module((floats(part) - mean) / std).argmax(1) for part in parts])
     hits = found.numpy() == sample.labels
     confused = _confusions(data.classes, sample.labels, found.numpy())
     report = {
@@ -68,7 +71,9 @@ def _confusions(classes: tuple[str, ...], labels: np.ndarray, found: np.ndarray)
     return [[classes[pairs[0, k]], classes[pairs[1, k]], int(counts[k])] for k in worst]
 
 
-def train_detector(folder: Path, weights: Path, schedule: Schedule = DETECTOR) -> dict[str, object]:
+def train_detector(
+    folder: Path, weights: Path, schedule: Schedule = DETECTOR, held_out: int = 3 * HELD_OUT
+) -> dict[str, object]:
     """``emoji-detector``: focal loss (Lin et al. 2017, gamma 2) on where each object is. Returns its report."""
     torch.manual_seed(schedule.seed)
     data = replace(EmojiScenes(), natural_rate=CROWDED)
@@ -92,7 +97,7 @@ def train_detector(folder: Path, weights: Path, schedule: Schedule = DETECTOR) -
         "parameters": sum(p.numel() for p in module.parameters()),
         "schedule": asdict(schedule),
         "data": data.digest,
-        "found": measure(detector, EmojiScenes(), HELD_OUT * 3),
+        "found": measure(detector, EmojiScenes(), held_out),
         "log": log,
     }
     ship(module, "emoji-detector", report, weights)
@@ -117,7 +122,7 @@ def measure(detector: Detector, data: EmojiScenes, count: int) -> dict[str, dict
     images = floats(sample.images)
     out: dict[str, dict[str, object]] = {}
     for thing in detector.things:
-        scores = torch.cat([detector.heat(part, thing).amax((1, 2)) for part in images.split(500)]).numpy()
+        scores = torch.cat([detector.heat(part, thing).amax((1, 2)) for part in torch.split(images, 500)]).numpy()
         true = np.array([thing in tags for tags in sample.tags])
         threshold = float(np.sort(scores)[-int(true.sum())])
         fired = scores >= threshold
