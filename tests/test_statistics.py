@@ -193,6 +193,14 @@ def test_a_bootstrap_drawn_in_blocks_is_whole() -> None:
     assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
 
 
+def test_the_tails_are_expanded_as_published() -> None:
+    values = np.random.default_rng(6).random(9)
+    tail = float(stats.norm.cdf(-stats.t.ppf(0.975, 8) * math.sqrt(9 / 8)))
+    means = values[np.random.default_rng(7).integers(9, size=(200_000, 9))].mean(axis=1)
+    found = bootstrap_mean(values, 0, resamples=200_000)
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [tail, 1 - tail]), abs=0.04 * means.std())
+
+
 def test_clusters_of_copies_are_as_wide_as_without_the_copies() -> None:
     values = np.random.default_rng(3).random(15)
     single = bootstrap_mean(values, 1)
