@@ -386,7 +386,7 @@ def test_a_comparison_is_a_paired_test_over_shared_trojans_with_holm() -> None:
     small, middle, large = sorted(expected)
     corrected = {small: 3 * small, middle: max(3 * small, 2 * middle), large: large}
     assert large > 2 * middle
-    assert [row["p_holm"] for row in found] == pytest.approx([corrected[p] for p in expected], rel=1e-6)
+    assert [row["p_holm"] for row in found] == pytest.approx([corrected[p] for p in expected], rel=1e-3, abs=0)
     assert {row["pairs"] for row in found} == {3}
     assert [row["winner"] for row in found] == ["a", "a", None]
     assert found[0]["trojans"] == 23
