@@ -55,8 +55,7 @@ def hold(path: Path, *, create: bool = True) -> Iterator[bool]:
     try:
         yield True
     finally:
+        # A forked child may still have the descriptor, and the lock with it: the name must go, not only the lock.
         with contextlib.suppress(OSError):
             path.unlink()
-        # A forked child may still have the descriptor: closing ours alone would leave the lock with it.
-        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)

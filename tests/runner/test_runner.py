@@ -39,6 +39,9 @@ def work(item: str) -> Any:
         case "kill":
             os.kill(os.getpid(), int(rest))
             time.sleep(60)
+        case "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+            return "alive"
         case "exit":
             os._exit(int(rest))
         case "lambda":
@@ -133,6 +136,11 @@ def test_a_killed_worker_fails_its_own_item_only(runner: Runner) -> None:
     assert isinstance(left, Failed)
     assert "exit code 3" in left.error
     assert not left.retryable
+
+
+def test_the_parent_alone_decides_what_ctrl_c_means() -> None:
+    """A terminal sends it to every process; a worker goes on until it is told to end."""
+    assert list(LocalProcesses(1).map(work, ["interrupt"])) == [Done("interrupt", "alive")]
 
 
 def test_a_value_that_cannot_travel_is_a_failure_of_its_item() -> None:
