@@ -33,7 +33,7 @@ def noise(n: int = 5, size: int = 12) -> Maps:
 
 
 def judged(maps: Maps, evidence: Evidence = EVIDENCE) -> Verdict:
-    return FootprintJudge()("unit", evidence, maps, *masks(len(maps), maps.shape[-1]))
+    return FootprintJudge()(evidence, maps, *masks(len(maps), maps.shape[-1]))
 
 
 def scores(verdict: Verdict, name: str) -> tuple[float, ...]:
@@ -95,7 +95,7 @@ def test_only_constant_maps_are_not_scored_but_have_a_distance() -> None:
 
 def test_a_refusal_is_not_scored_with_its_reason() -> None:
     refused = replace(EVIDENCE, refusal="it has no gradients", maps=None)
-    verdict = FootprintJudge()("unit", refused, np.zeros((0, 0, 0)), np.zeros(0), np.zeros(0))
+    verdict = FootprintJudge()(refused, np.zeros((0, 0, 0)), np.zeros(0), np.zeros(0))
     assert verdict.not_scored == "refused: it has no gradients"
     assert verdict.measures == ()
 
@@ -109,7 +109,12 @@ def test_the_verdict_says_what_it_is_about_and_comes_back_from_json() -> None:
     maps = noise()
     maps[0] = 0
     verdict = judged(maps)
-    assert (verdict.evidence, verdict.network, verdict.tool, verdict.trojan) == ("unit", "net", "occlusion", "star")
+    assert (verdict.evidence, verdict.network, verdict.tool, verdict.trojan) == (
+        digest(EVIDENCE),
+        "net",
+        "occlusion",
+        "star",
+    )
     assert verdict.judge == Spec(name="footprint", version=1, settings={})
     again = read(Verdict, plain(verdict))
     assert digest(again) == digest(verdict)
@@ -159,4 +164,4 @@ def test_what_does_not_belong_together_is_refused(what: str, message: str) -> No
     else:
         evidence = replace(evidence, kind="synthesis")
     with pytest.raises(InputError, match=message):
-        FootprintJudge()("unit", evidence, maps, *given)
+        FootprintJudge()(evidence, maps, *given)

@@ -100,7 +100,7 @@ def test_confidence_is_the_mean_softmax_of_the_right_option(words: bool) -> None
     made, pictures = evidence(["red", "red", "yellow", "blue"])
     asked, options = question("red", words=words)
     encoder = Palette()
-    verdict = MatchJudge()("unit", made, None, asked, (pictures, options), encoder)
+    verdict = MatchJudge()(made, None, asked, (pictures, options), encoder)
     likely, answer = expected(["red", "red", "yellow", "blue"]), asked.answer
     measures = {measure.name: measure for measure in verdict.measures}
     assert measures["confidence"].scores == pytest.approx(likely[:, answer], abs=1e-5)
@@ -119,7 +119,7 @@ def test_confidence_is_the_mean_softmax_of_the_right_option(words: bool) -> None
 def test_only_kept_findings_count_in_their_order() -> None:
     made, pictures = evidence(["blue", "red", "green"], kept=(2, 1))
     asked, options = question("red", words=False)
-    verdict = MatchJudge()("unit", made, None, asked, (pictures, options), Palette())
+    verdict = MatchJudge()(made, None, asked, (pictures, options), Palette())
     likely = expected(["green", "red"])
     assert verdict.measures[0].scores == pytest.approx(likely[:, asked.answer], abs=1e-5)
     assert verdict.measures[0].interval.n == 2
@@ -129,7 +129,7 @@ def test_the_surest_finding_decides_where_it_is_asked_to() -> None:
     made, pictures = evidence(["orange", "white", "orange"])
     asked, options = question("yellow", words=False)
     likely, surest = expected(["orange", "white", "orange"]), 1
-    verdict = MatchJudge(pooling="max")("unit", made, None, asked, (pictures, options), Palette())
+    verdict = MatchJudge(pooling="max")(made, None, asked, (pictures, options), Palette())
     assert verdict.measures[0].interval.value == pytest.approx(likely[surest, asked.answer], abs=1e-5)
     assert math.isnan(verdict.measures[0].interval.low)
     assert verdict.measures[0].interval.n == 1
@@ -142,7 +142,7 @@ def test_the_scale_is_the_encoder_s() -> None:
     made, pictures = evidence(["yellow"])
     asked, options = question("red", words=False)
     for scale in (1.0, 40.0):
-        verdict = MatchJudge()("unit", made, None, asked, (pictures, options), Palette(scale=scale))
+        verdict = MatchJudge()(made, None, asked, (pictures, options), Palette(scale=scale))
         assert verdict.probabilities == pytest.approx(expected(["yellow"], scale)[0], abs=1e-4)
 
 
@@ -152,7 +152,7 @@ def test_findings_that_are_words_are_read(words: bool) -> None:
     made = replace(made, findings=(Finding(insertion=FRAME, loss=0.1, words="green"),))
     asked, options = question("green", words=words)
     encoder = Palette()
-    verdict = MatchJudge()("unit", made, None, asked, (None, options), encoder)
+    verdict = MatchJudge()(made, None, asked, (None, options), encoder)
     assert "green" in encoder.read
     assert verdict.choice == asked.answer
     assert verdict.probabilities == pytest.approx(expected(["green"])[0], abs=1e-5)
@@ -188,7 +188,7 @@ def test_a_patch_and_a_cut_out_option_are_shown_alike() -> None:
     made, _ = evidence(["red"], PATCH)
     asked, _ = question("red", words=False)
     encoder = Palette()
-    MatchJudge()("unit", made, None, asked, (drawing[None], options), encoder)
+    MatchJudge()(made, None, asked, (drawing[None], options), encoder)
     shown_options, shown_finding = encoder.seen
     assert torch.equal(shown_options[0], shown_finding[0])
     # An opaque option fills the view, and so does a finding that is a whole frame.
@@ -200,19 +200,19 @@ def test_bytes_and_floats_and_tensors_are_judged_alike() -> None:
     asked, options = question("red", words=False)
     assert options is not None
     judge, encoder = MatchJudge(), Palette()
-    first = judge("unit", made, None, asked, (pictures, options), encoder)
+    first = judge(made, None, asked, (pictures, options), encoder)
     floats = (pictures / np.float32(255), options / np.float32(255))
-    assert judge("unit", made, None, asked, floats, encoder) == first
-    assert judge("unit", made, None, asked, (torch.from_numpy(floats[0]), torch.from_numpy(options)), encoder) == first
+    assert judge(made, None, asked, floats, encoder) == first
+    assert judge(made, None, asked, (torch.from_numpy(floats[0]), torch.from_numpy(options)), encoder) == first
 
 
 def test_nothing_kept_and_refusals_are_not_scored() -> None:
     made, pictures = evidence(["red"], kept=())
     asked, options = question("red", words=False)
-    verdict = MatchJudge()("unit", made, None, asked, (pictures, options), Palette())
+    verdict = MatchJudge()(made, None, asked, (pictures, options), Palette())
     assert verdict.not_scored == "the tool kept no finding"
     assert verdict.choice is None
-    refused = MatchJudge()("unit", replace(made, refusal="no"), None, asked, (None, None), Palette())
+    refused = MatchJudge()(replace(made, refusal="no"), None, asked, (None, None), Palette())
     assert refused.not_scored == "refused: no"
 
 
@@ -267,7 +267,7 @@ def test_what_does_not_belong_together_is_refused(change: str, message: str) -> 
     elif change == "attribution":
         made = replace(made, kind="attribution")
     with pytest.raises(InputError, match=message):
-        MatchJudge()("unit", made, tried, asked, shown, Palette())
+        MatchJudge()(made, tried, asked, shown, Palette())
 
 
 @pytest.mark.parametrize("settings", [{"pooling": "median"}, {"background": 2.0}, {"margin": -0.1}, {"size": 0}])

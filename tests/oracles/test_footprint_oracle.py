@@ -45,7 +45,7 @@ def test_every_measure_is_its_definition() -> None:
         top, left = generator.integers(0, 5, size=2)
         squares[index, 0, top : top + 4, left : left + 5] = 255
         alphas[index, 0, top : top + 4, left : left + 5] = generator.integers(0, 256, size=(4, 5))
-    verdict = FootprintJudge()("key", EVIDENCE, maps, squares, alphas)
+    verdict = FootprintJudge()(EVIDENCE, maps, squares, alphas)
     found = {measure.name: measure for measure in verdict.measures}
     assert list(found) == ["pearson", "pearson_alpha", "l1", "pointing_game"]
     for index in range(n):

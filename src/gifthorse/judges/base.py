@@ -45,11 +45,12 @@ class Judge(ABC, Generic[P]):
     """The kind of evidence that it can score: ``attribution`` or ``synthesis``."""
 
     @final
-    def __call__(self, key: str, evidence: Evidence, /, *args: P.args, **kwargs: P.kwargs) -> Verdict:
+    def __call__(self, evidence: Evidence, /, *args: P.args, **kwargs: P.kwargs) -> Verdict:
         """The verdict on one piece of evidence.
 
+        Its ``evidence`` is the digest of the record; a stage, which knows the unit's key, puts that in its place.
+
         Args:
-            key: of the unit that holds the evidence.
             evidence: of the kind that this judge scores. A refusal is not scored, with the tool's own reason.
             args: what :meth:`judge` of the subclass takes besides.
             kwargs: the same by name.
@@ -62,7 +63,7 @@ class Judge(ABC, Generic[P]):
                 f"the {self.name} judge scores {self.judges} evidence, and {evidence.tool.name} left {evidence.kind}",
                 "choose the judge whose kind is the tool's (gifthorse list)",
             )
-        verdict = self.blank(key, evidence)
+        verdict = self.blank(evidence)
         if evidence.refusal is not None:
             return replace(verdict, not_scored=f"refused: {evidence.refusal}")
         return self.judge(verdict, evidence, *args, **kwargs)
@@ -79,11 +80,11 @@ class Judge(ABC, Generic[P]):
         )
 
     @final
-    def blank(self, key: str, evidence: Evidence) -> Verdict:
+    def blank(self, evidence: Evidence) -> Verdict:
         """A verdict that says nothing yet."""
         return Verdict(
             judge=self.spec(),
-            evidence=key,
+            evidence=digest(evidence),
             network=evidence.network,
             tool=evidence.tool.name,
             trojan=evidence.trojan,
