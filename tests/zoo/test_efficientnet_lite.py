@@ -32,9 +32,9 @@ def untrained() -> Classifier:
     return EfficientNetLite0().template(device="cpu", precision="float32")
 
 
-def same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """TensorFlow's SAME convolution of one image and one channel, position by position."""
-    side, kernel = images.shape[-1], weight.shape[-1]
+def same(image: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """TensorFlow's SAME convolution of one channel ``(side, side)``, position by position."""
+    side, kernel = image.shape[-1], weight.shape[-1]
     out = -(-side // stride)
     before = max((out - 1) * stride + kernel - side, 0) // 2
     made = torch.zeros(out, out)
@@ -44,21 +44,28 @@ def same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
                 for j in range(kernel):
                     y, x = row * stride + i - before, column * stride + j - before
                     if 0 <= y < side and 0 <= x < side:
-                        made[row, column] += images[0, 0, y, x] * weight[0, 0, i, j]
+                        made[row, column] += image[y, x] * weight[i, j]
     return made
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
-    side=st.integers(5, 12), kernel=st.sampled_from([1, 3, 5]), stride=st.sampled_from([1, 2]), seed=st.integers(0, 99)
+    side=st.integers(5, 12),
+    kernel=st.sampled_from([1, 3, 5]),
+    stride=st.sampled_from([1, 2]),
+    channels=st.sampled_from([1, 2]),
+    seed=st.integers(0, 99),
 )
-def test_convolutions_pad_as_tensorflow_does(side: int, kernel: int, stride: int, seed: int) -> None:
+def test_convolutions_pad_as_tensorflow_does(side: int, kernel: int, stride: int, channels: int, seed: int) -> None:
+    """One channel goes the ordinary way, two channels that are convolved alone the way without a stride."""
     generator = torch.Generator().manual_seed(seed)
-    convolution = SameConv(1, 1, kernel, stride=stride)
-    images = torch.randn(1, 1, side, side, generator=generator)
+    convolution = SameConv(channels, channels, kernel, stride=stride, groups=channels)
+    images = torch.randn(1, channels, side, side, generator=generator)
     with torch.no_grad():
-        found = convolution(images)[0, 0]
-        assert torch.allclose(found, same(images, convolution.weight, stride), atol=1e-5)
+        found = convolution(images)[0]
+        for channel in range(channels):
+            expected = same(images[0, channel], convolution.weight[channel, 0], stride)
+            assert torch.allclose(found[channel], expected, atol=1e-5)
 
 
 def test_the_architecture_is_lite0() -> None:
