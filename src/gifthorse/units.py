@@ -11,15 +11,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gifthorse import disk
 from gifthorse.disk import FileEntry
 from gifthorse.errors import CorruptUnit, InputError
 from gifthorse.records import Cost, Images, read
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 R = TypeVar("R")
 
@@ -101,8 +102,7 @@ class Unit:
 
     def array(self, name: str) -> npt.NDArray[Any]:
         """The array in a ``.npy`` file (the suffix may be left out)."""
-        loaded: npt.NDArray[Any] = np.load(self.file(_npy(name)), allow_pickle=False)
-        return loaded
+        return disk.read_array(self.file(_npy(name)))
 
     def images(self, images: Images) -> npt.NDArray[np.uint8]:
         """The ``(count, channels, height, width)`` uint8 images that a record of this unit names.
@@ -113,8 +113,7 @@ class Unit:
         path = self.file(images.file)
         if self.files[images.file].sha256 != images.sha256:
             raise corrupt(f"{path} is not the set of images that its record names", self.path)
-        loaded: npt.NDArray[np.uint8] = np.load(path, allow_pickle=False)
-        return loaded
+        return disk.read_array(path)
 
     def cost(self) -> Cost | None:
         """What it cost, or None where that was lost: no result depends on it."""
@@ -165,7 +164,7 @@ class Draft:
         Raises:
             InputError: another type or number of axes.
         """
-        if array.dtype != np.uint8 or array.ndim != 4:
+        if str(array.dtype) != "uint8" or array.ndim != 4:
             raise InputError(
                 f"images {name!r} are {array.dtype} of shape {array.shape}", "give uint8 of shape (N, C, H, W)"
             )
