@@ -42,8 +42,8 @@ def encode(pixels: Bytes, side: int) -> str:
         width, height = (max(1, round(length * scale)) for length in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     png, webp = io.BytesIO(), io.BytesIO()
-    image.save(png, "PNG", optimize=True)
-    image.save(webp, "WEBP", quality=80, method=4)
+    image.save(png, "PNG", compress_level=9)
+    image.save(webp, "WEBP", quality=80, method=3)
     name, data = min((("png", png.getvalue()), ("webp", webp.getvalue())), key=lambda pair: len(pair[1]))
     return f"data:image/{name};base64,{base64.b64encode(data).decode()}"
 

@@ -54,7 +54,9 @@
       if (event.target instanceof HTMLImageElement) open(all("img", group).indexOf(event.target));
     });
     group.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target === group) open(0);
+      if (event.key !== "Enter" || event.target !== group) return;
+      event.preventDefault(); // or the same key press would close the dialog by its button
+      open(0);
     });
   }
   dialog.addEventListener("keydown", (event) => {

@@ -1,0 +1,256 @@
+"""The page in Debian's chromium: nothing outside is asked for, nothing fails, and it works by mouse and by keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import make_hostile
+
+from gifthorse.report import write
+from gifthorse.store import Store
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="the browser tests need playwright (pip install playwright)"
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason="the browser tests need /usr/bin/chromium (apt-get install chromium)"
+    ),
+]
+
+
+@dataclass
+class Visit:
+    """An open page, with everything that it said and asked for."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+def visit(browser: Any, path: Path, **settings: Any) -> Visit:
+    """Opens the file from disk without a network, and notes what happens."""
+    context = browser.new_context(offline=True, reduced_motion="reduce", **settings)
+    made = Visit(page=context.new_page())
+    made.page.on("console", lambda message: made.said.append(f"{message.type}: {message.text}"))
+    made.page.on("pageerror", lambda error: made.said.append(f"error: {error}"))
+    made.page.on("request", lambda request: made.asked.append(request.url))
+    made.page.goto(path.resolve().as_uri())
+    made.page.wait_for_function("[...document.images].every(image => image.complete)")
+    return made
+
+
+@pytest.fixture
+def opened(browser: Any, report_path: Path) -> Iterator[Visit]:
+    made = visit(browser, report_path, viewport={"width": 1280, "height": 860})
+    yield made
+    made.page.context.close()
+
+
+def test_it_says_nothing_and_asks_for_nothing(opened: Visit, report_path: Path) -> None:
+    assert opened.said == []
+    assert [url for url in opened.asked if not url.startswith("data:")] == [report_path.resolve().as_uri()]
+
+
+def test_every_image_loads(opened: Visit) -> None:
+    widths = opened.page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(widths) > 60
+    assert min(widths) > 0
+
+
+def test_tables_sort_by_click_and_by_key(opened: Visit) -> None:
+    page = opened.page
+    table = page.locator("#costs table.sortable").first
+    heading = table.locator("th[data-column='0']")
+    names = "rows => rows.map(row => row.cells[0].dataset.sort)"
+    rows = table.locator("tbody tr")
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    down = rows.evaluate_all(names)
+    assert down == sorted(down, reverse=True)
+    heading.locator("button").focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert rows.evaluate_all(names) == down[::-1]
+    numbers = table.locator("th[data-column='5'] button")
+    numbers.focus()
+    page.keyboard.press("Space")
+    values = rows.evaluate_all("rows => rows.map(row => Number(row.cells[5].dataset.sort))")
+    assert values == sorted(values, reverse=True)
+    assert heading.get_attribute("aria-sort") is None
+
+
+def test_every_sortable_column_is_the_one_under_its_heading(opened: Visit) -> None:
+    wrong = opened.page.evaluate(
+        """[...document.querySelectorAll("table.sortable")].flatMap((table) => {
+          const row = table.tBodies[0].rows[0];
+          return [...table.querySelectorAll("th[data-column]")].filter((heading) => {
+            const cell = row.cells[Number(heading.dataset.column)].getBoundingClientRect();
+            const box = heading.getBoundingClientRect();
+            return Math.abs(cell.left + cell.width / 2 - box.left - box.width / 2) > 3;
+          }).map((heading) => heading.textContent);
+        })"""
+    )
+    assert wrong == []
+
+
+def test_a_number_opens_its_record(opened: Visit) -> None:
+    page = opened.page
+    link = page.locator("#planted table a.n").first
+    target = link.get_attribute("href")
+    link.click()
+    assert page.evaluate(f"document.querySelector('{target}').open") is True
+    assert page.locator(target).bounding_box()["y"] < 860
+    mean = page.locator("#judged a.n").last
+    mean.click()
+    entry = page.evaluate("location.hash")
+    assert page.locator(f"{entry}").is_visible()
+
+
+def test_pictures_open_larger_by_click_and_by_key(opened: Visit) -> None:
+    page = opened.page
+    strip = page.locator(".strip[data-zoom]").first
+    strip.locator("img").nth(1).click()
+    dialog = page.locator("dialog")
+    assert dialog.is_visible()
+    first = dialog.locator("p").text_content()
+    page.keyboard.press("ArrowRight")
+    assert dialog.locator("p").text_content() != first
+    page.keyboard.press("ArrowLeft")
+    assert dialog.locator("p").text_content() == first
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    strip.focus()
+    page.keyboard.press("Enter")
+    assert dialog.is_visible()
+    assert dialog.locator("img").evaluate("image => image.naturalWidth") > 0
+
+
+def test_the_first_key_skips_to_the_report(opened: Visit) -> None:
+    page = opened.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the report"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_hangs_over_the_edge(browser: Any, report_path: Path, width: int) -> None:
+    made = visit(browser, report_path, viewport={"width": width, "height": 844})
+    made.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+    made.page.context.close()
+
+
+def test_hostile_names_change_nothing(browser: Any, store: Store, tmp_path: Path) -> None:
+    copy, _ = make_hostile(store, tmp_path / "run")
+    made = visit(browser, write(copy, tmp_path / "report.html"), viewport={"width": 390, "height": 844})
+    made.page.on("dialog", lambda dialog: made.said.append(f"dialog: {dialog.message}"))
+    made.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
+    assert made.said == []
+    assert [url for url in made.asked if not url.startswith(("data:", "file:"))] == []
+    assert made.page.evaluate("document.scripts.length") == 1
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= 390
+    made.page.context.close()
+
+
+LUMINANCE = """(element) => {
+  // color-mix() gives "color(srgb 0.9 0.9 0.9)", everything else "rgb(230, 230, 230)".
+  const parts = (colour) => {
+    const scale = colour.startsWith("color(") ? 1 : 255;
+    return (colour.match(/[\\d.]+/g) || []).map((part, place) => Number(part) / (place < 3 ? scale : 1));
+  };
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  let ground = element;
+  while (ground && (parts(getComputedStyle(ground).backgroundColor)[3] ?? 1) === 0) ground = ground.parentElement;
+  const [a, b] = [getComputedStyle(element).color, getComputedStyle(ground || document.body).backgroundColor]
+    .map((colour) => light(parts(colour))).sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05);
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_reads_in_both_themes(browser: Any, report_path: Path, theme: str) -> None:
+    made = visit(browser, report_path, color_scheme=theme, viewport={"width": 1280, "height": 860})
+    ground = made.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    level = sum(int(part) for part in ground.removeprefix("rgb(").rstrip(")").split(",")[:3]) / 3
+    assert level > 230 if theme == "light" else level < 50
+    texts = made.page.locator(
+        "h1, h2, h3, h4, p, li, dt, dd, summary, caption span, th, td, a, .badge, .ci, figcaption"
+    )
+    ratios = texts.evaluate_all(f"elements => elements.map({LUMINANCE})")
+    assert len(ratios) > 500
+    assert min(ratios) >= 4.5
+    made.page.context.close()
+
+
+def test_print_has_no_furniture_and_black_ink(opened: Visit) -> None:
+    page = opened.page
+    page.emulate_media(media="print")
+    assert not page.locator("nav.contents").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
+    assert len(page.pdf()) > 10_000
+
+
+def test_it_reads_without_its_script(browser: Any, report_path: Path) -> None:
+    context = browser.new_context(offline=True, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report_path.resolve().as_uri())
+    assert page.locator("#judged table").first.is_visible()
+    assert page.locator("th button").count() == 0
+    page.locator("#synthesis summary").first.click()
+    assert page.locator("#synthesis details").first.get_attribute("open") is not None
+    context.close()
+
+
+CHECKS = """() => {
+  const wrong = [];
+  const named = (element) => (element.getAttribute("aria-label") || element.textContent || element.title || "").trim()
+    || element.querySelector("img[alt]");
+  for (const element of document.querySelectorAll("a, button, summary, [role=region], [role=img], [role=group]"))
+    if (!named(element)) wrong.push(`no name: ${element.outerHTML.slice(0, 120)}`);
+  for (const image of document.querySelectorAll("img")) if (!image.alt.trim()) wrong.push("no alt");
+  for (const table of document.querySelectorAll("table")) {
+    if (!table.caption) wrong.push("no caption");
+    for (const heading of table.querySelectorAll("th"))
+      if (!heading.scope) wrong.push(`no scope: ${heading.textContent}`);
+  }
+  for (const id of document.querySelectorAll("[aria-labelledby]"))
+    if (!document.getElementById(id.getAttribute("aria-labelledby"))) wrong.push("labelled by nothing");
+  if (!document.documentElement.lang) wrong.push("no language");
+  if (document.querySelectorAll("main").length !== 1) wrong.push("not one main");
+  if (document.querySelectorAll("h1").length !== 1) wrong.push("not one h1");
+  if (document.querySelectorAll("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").length) wrong.push("tab order");
+  return wrong;
+}"""
+
+
+def test_names_alternatives_and_order_are_there(opened: Visit) -> None:
+    assert opened.page.evaluate(CHECKS) == []
