@@ -71,6 +71,9 @@ def test_splits_and_seeds_share_no_scene() -> None:
     draws = [DATA.draw(split, 50, seed).images for split in ("train", "test") for seed in (0, 1)]
     flat = {image.tobytes() for images in draws for image in images}
     assert len(flat) == 200
+    labels = [DATA.contents(split, 200, seed).labels for split in ("train", "test") for seed in (0, 1)]
+    agreement = [(a == b).mean() for i, a in enumerate(labels) for b in labels[:i]]
+    assert max(agreement) < 0.15  # 1 in 32 by chance
 
 
 def test_versions_of_things_differ_between_the_splits() -> None:
@@ -126,7 +129,7 @@ def test_a_mask_is_where_the_thing_changes_the_scene() -> None:
                 scenes._lay(bare[row], layer)
     changed = (bare.transpose(0, 3, 1, 2) != drawn.images).any(1)
     assert not changed[masks[:, 0] == 0].any()
-    assert changed[masks[:, 0] == 255].mean() > 0.97
+    assert changed[masks[:, 0] == 255].mean() > 0.9
 
 
 def test_masks_of_all_things_are_disjoint_and_inside_the_scene(sample: Sample) -> None:
