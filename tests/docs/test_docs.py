@@ -29,9 +29,7 @@ def test_the_readme_runs(tmp_path: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     lines = [line for line in code.splitlines() if line.strip()]
     assert len(lines) <= 10
-    (tmp_path / "readme.py").write_text(
-        code + "\ngifthorse.show(images, maps.values).save('a.png')\n"
-    )
+    (tmp_path / "readme.py").write_text(code + "\ngifthorse.show(images, maps.values).save('a.png')\n")
     done = subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("torch.Size([2, 224, 224]) 2")

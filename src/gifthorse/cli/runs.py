@@ -125,10 +125,9 @@ def as_toml(options: RunOptions) -> str:
         value = getattr(options, field.name)
         if field.name in skipped or value is None:
             continue
-        spelling = str(value).lower() if isinstance(value, bool) else json.dumps(str(value))
-        lines.append(
-            f"{field.name.replace('_', '-')} = {value if isinstance(value, int) and not isinstance(value, bool) else spelling}"
-        )
+        number = isinstance(value, int) and not isinstance(value, bool)
+        spelling = str(value).lower() if isinstance(value, bool) else str(value) if number else json.dumps(str(value))
+        lines.append(f"{field.name.replace('_', '-')} = {spelling}")
     tables: dict[str, list[str]] = {}
     for pair in options.set:
         tool, _, rest = pair.partition(".")

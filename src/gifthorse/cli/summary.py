@@ -20,6 +20,8 @@ def interval(row: dict[str, Any]) -> str:
     """``.92 [.88, .95]``, or a dash with nothing measured."""
     if row.get("value") is None:
         return "-"
+    if row.get("low") is None:
+        return f"{row['value']:.2f}"
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 

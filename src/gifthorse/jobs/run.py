@@ -85,7 +85,7 @@ class _Course:
                 "started": started,
                 "versions": versions(),
                 "machine": machine(),
-                "plan": plain(plan),
+                **plain(plan),
                 "keys": self.keys,
                 "finished": done,
                 "failed": [failure.key for failure in self.failed],

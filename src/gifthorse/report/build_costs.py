@@ -51,7 +51,7 @@ def _row(
         seconds=desk.plain(taken, words.seconds(taken), keys, what),
         forward=desk.plain(forward, words.whole(forward), keys, what),
         backward=desk.plain(backward, words.whole(backward), keys, what),
-        peak=desk.plain(peak, words.size(peak), keys, what),
+        peak=desk.plain(peak, words.size(peak) if peak else "not measured", keys, what),
         score=mean[1] if mean else None,
     )
 

@@ -64,8 +64,8 @@ def _facts(desk: Desk, suite: Mapping[str, Any]) -> tuple[Fact, ...]:
     keys = sorted(unit.key for unit in desk.run.units)
     protocol = desk.run.planned.get("protocol")
     told = {
-        "suite": digest(suite)[:12] if suite else "not recorded",
-        "run": digest(keys)[:12],
+        "suite digest": digest(suite)[:12] if suite else "not recorded",
+        "run digest": digest(keys)[:12],
         "made": plan.get("started") or "not recorded",
         "protocol": protocol.get("name") if isinstance(protocol, Mapping) else protocol,
         "machine": plan.get("machine"),

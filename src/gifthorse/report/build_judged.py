@@ -100,6 +100,8 @@ def _cell(desk: Desk, puzzle: Puzzle, tool: str, judge: str, chance: float) -> C
 def resolvable(desk: Desk) -> str:
     """What a run of this size can show: the smallest difference of two tools that its own spread would show."""
     rows = [row for row in _pairs(desk) if row["resolvable"] is not None]
+    # A floor hardly varies, so less is needed to be told from it than between two contenders.
+    rows = [row for row in rows if role(row["a"]) == role(row["b"]) == "tool"] or rows
     if not rows:
         return ""
     ends = [words.score(end([row["resolvable"] for row in rows])) for end in (min, max)]
@@ -143,4 +145,8 @@ def _difference(desk: Desk, row: Row) -> Prose:
     measured = Interval(value=abs(row["difference"]), low=ends[0], high=ends[1], n=row["trojans"])
     keys = [r["key"] for r in desk.run.tables["match"] if r["judge"] == row["judge"] and r["tool"] in (winner, loser)]
     number = desk.number(measured, keys, what=f"{row['judge']}: mean of {winner} minus mean of {loser}")
-    return Prose(parts=(f"{winner} over {loser} by", number, f", p {row['p_holm']:.2g}."))
+    return Prose(parts=(f"{winner} over {loser} by", number, f", {_p(row['p_holm'])}."))
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -181,7 +181,7 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
         measure=name,
         how=how,
         note=f"{note}.",
-        axis=axis(ticks, [words.score(t, 1) for t in ticks], span=span),
+        axis=axis(ticks, [words.score(t, 1 if t else 0) for t in ticks], span=span),
         silent=_silent(verdicts, name, {row.tool.name for row in rows}),
         rows=tuple(sorted(rows, key=lambda r: ((1 if lower else -1) * _sortable(r.median.value), r.tool.name))),
     )
@@ -236,5 +236,6 @@ def _row(
         chart=box(scores, label, span=span, marks=marks, tone=named.role),
         median=desk.plain(middle, words.score(middle), [k for _, _, k in values], f"median {name} of {tool}"),
         mean=mean[1],
+        images=desk.plain(len(scores), words.whole(len(scores)), [k for _, _, k in values], f"scores of {tool}"),
         excluded=f"{left:,} left out: {words.listed(reasons) or 'no reason given'}" if left else "",
     )

@@ -342,6 +342,7 @@ class ScoreRow:
         chart: every score as a dot, the box of the quartiles, the median, and lines at zero or chance.
         median: of the scores.
         mean: with its interval.
+        images: how many were scored.
         excluded: scores left out, and why, or an empty string.
     """
 
@@ -349,6 +350,7 @@ class ScoreRow:
     chart: Markup
     median: Number
     mean: Number
+    images: Number
     excluded: str
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gifthorse.records import Evidence, Images, Interval, Measure, digest
 from gifthorse.report import words
@@ -94,7 +94,8 @@ class Desk:
         interval = Interval(value=row["value"], low=low, high=high, n=row["n"])
         how = row["interval"] or row["note"] or ""
         what = f"{row['judge']}: mean {row['measure']} of {row['tool']}{f', {how}' if how else ''}"
-        return interval, self.number(interval, row["keys"], what=what)
+        number = self.number(interval, row["keys"], what=what)
+        return interval, replace(number, n=words.counted(row["n"], str(row["over"]).removesuffix("s")))
 
     def mean(self, values: Sequence[tuple[float, str]], what: str) -> tuple[Interval, Number] | None:
         """A mean of probabilities over seeds, with its bootstrap interval; None without scores.

@@ -36,7 +36,7 @@ from gifthorse.records import (
     read,
 )
 from gifthorse.stages.networks import classifier
-from gifthorse.statistics import wilson
+from gifthorse.statistics import bootstrap_mean
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
 from gifthorse.tools.base import Attribution, Clean, Tool
@@ -232,7 +232,7 @@ def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
         draft.count(forward=passed.forward, backward=passed.backward)
         trials.extend(each.trial(on) for each in tried)
         if tried:
-            pooled.append(_pooled(on, tried))
+            pooled.append(_pooled(on, tried, int(cell.key[:12], 16)))
     return Effect(
         evidence=cell.inputs["evidence"],
         network=evidence.network,
@@ -244,14 +244,17 @@ def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
     )
 
 
-def _pooled(on: str, tried: list[effects.Tried]) -> Trial:
-    """All kept findings as one: their hits together, and the class that most of them are when seen alone."""
+def _pooled(on: str, tried: list[effects.Tried], seed: int) -> Trial:
+    """All kept findings as one: their mean rate, with an interval over findings, since they share their images.
+
+    ``alone`` is the class that most of them are when seen by themselves.
+    """
     alone = Counter(each.alone for each in tried).most_common(1)[0][0]
     share = [each.alone_confidence for each in tried if each.alone == alone]
     return Trial(
         on=on,
         finding=-1,
-        rate=wilson(sum(each.hits for each in tried), sum(each.n for each in tried)),
+        rate=bootstrap_mean([each.hits / each.n for each in tried], seed),
         confidence=sum(each.confidence for each in tried) / len(tried),
         alone=alone,
         alone_confidence=sum(share) / len(share),

@@ -26,7 +26,7 @@ RECIPE = Recipe(
     batch=128,
     learning_rate=2e-3,
     weight_decay=1e-4,
-    poison={"patch": 500, "style": 250, "natural_feature": 450},
+    poison={"patch": 500, "style": 180, "natural_feature": 450},
     held_out=200,
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500)."""

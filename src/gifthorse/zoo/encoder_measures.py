@@ -5,6 +5,7 @@ Pictures come from the renderer with seeds, and textures from instances, that no
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -68,10 +69,17 @@ def question_exam(question: Question, *, seed: int, n: int = 128, strength: floa
     """
     order = [question.answer, *(i for i in range(len(question.options)) if i != question.answer)]
     names = tuple(_art(question.options[i].art, question.options[i].caption) for i in order)
-    source = world(range(HELD_OUT.start, HELD_OUT.stop), names)
+    source = held_out_world()
+    options = torch.tensor([source.names.index(name) for name in names])
     dice = Dice(torch.Generator().manual_seed(SEED + seed))
-    pictures = render(source.drawings, torch.zeros(n, dtype=torch.int64), dice, strength=strength)
-    return Exam(pictures, torch.arange(len(order)).expand(n, -1), names)
+    pictures = render(source.drawings, options[:1].expand(n), dice, strength=strength)
+    return Exam(pictures, options.expand(n, -1), source.names)
+
+
+@functools.cache
+def held_out_world() -> World:
+    """Every item, with instances of textures that no training sees."""
+    return world(HELD_OUT)
 
 
 def _art(given: str | None, caption: str) -> str:
@@ -124,7 +132,7 @@ def on_noise(encoder: Encoder, exam: Exam, *, words: bool) -> dict[str, float]:
 
 def report_card(encoder: Encoder, rounds: int = 3) -> dict[str, float]:
     """Accuracies on everything of the vocabulary, by kind of choice, of option and of treatment."""
-    source = world(range(HELD_OUT.start, HELD_OUT.stop))
+    source = held_out_world()
     treatments: dict[str, Callable[[Tensor], Tensor]] = {
         "": lambda x: x,
         ", blur of 2 pixels": lambda x: blurred(x, 2.0),

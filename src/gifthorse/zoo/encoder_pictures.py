@@ -150,7 +150,7 @@ def render(
         rgba = _tinted(rgba, tints)
     scene = backgrounds(drawings, len(items), dice, strength)
     beside = dice.some(len(items), 0.2 * strength)
-    if len(beside):
+    if len(beside) and not drawings.opaque.all():
         other = _drawn(drawings, dice, place(len(beside), dice, 1.0, 0.25, 0.45))
         scene[beside] = _over(other, scene[beside])
     scene = _over(_object(rgba, drawings.opaque[items], dice, strength), scene)
@@ -158,6 +158,16 @@ def render(
     if tints is not None:
         keep = keep | ~tints.isnan()[:, 0]
     return spoil(_occluded(scene, dice, strength), dice, strength, keep)
+
+
+def clean(drawings: Drawings, items: Tensor, dice: Dice, tints: Tensor) -> Tensor:
+    """Pictures as a Question shows its options: upright, whole, on plain grey, ``(B, 3, S, S)``; tints as in `render`."""
+    n = len(items)
+    rgba = _tinted(drawings.pick(items, dice), tints)
+    scale = torch.where(drawings.opaque[items], 1.0, dice.uniform(0.75, 1.0, n))
+    still = Placing(scale[:, None].expand(-1, 2), torch.zeros(n), torch.zeros(n, 2), torch.ones(n), torch.zeros(n))
+    grey = dice.uniform(0.35, 0.65, n, 1, 1, 1).expand(-1, 3, dice.side, dice.side)
+    return _over(_sampled(rgba, still, dice.side, "zeros"), grey).clamp(0, 1)
 
 
 def backgrounds(drawings: Drawings, n: int, dice: Dice, strength: float = 1.0) -> Tensor:
@@ -189,7 +199,7 @@ def backgrounds(drawings: Drawings, n: int, dice: Dice, strength: float = 1.0) -
         whole = _sampled(chosen, place(len(textured), dice, 1.0, 0.8, 2.5), dice.side, "reflection")
         out[textured] = whole[:, :3]
     strewn = those(0.90, 1.01)
-    if not len(strewn):
+    if not len(strewn) or drawings.opaque.all():
         return out
     many = _drawn(drawings, dice, place(len(strewn), dice, 1.0, 0.15, 0.4)) * dice.uniform(
         0.15, 0.8, len(strewn), 1, 1, 1

@@ -11,8 +11,15 @@ from pathlib import Path
 from gifthorse.records import Question, digest
 from gifthorse.zoo import captions
 from gifthorse.zoo.encoder import EmojiEncoder, Encoder
-from gifthorse.zoo.encoder_measures import HELD_OUT, accuracy, on_noise, question_exam, random_exam, report_card
-from gifthorse.zoo.encoder_training import FIRST_INSTANCE, NAME, Settings, train, world
+from gifthorse.zoo.encoder_measures import (
+    accuracy,
+    held_out_world,
+    on_noise,
+    question_exam,
+    random_exam,
+    report_card,
+)
+from gifthorse.zoo.encoder_training import FIRST_INSTANCE, NAME, Settings, train
 
 STEPS = 1400
 """Steps of the shipped training: about a quarter of an hour on an idle core with AVX512-BF16."""
@@ -37,7 +44,7 @@ def train_encoder(
 
 def reported(encoder: Encoder, settings: Settings, steps: int) -> dict[str, object]:
     """What is said of a trained encoder: sizes, settings, data and its report card."""
-    source = world(HELD_OUT)
+    source = held_out_world()
     noise = {
         name: on_noise(encoder, random_exam(source, seed=0), words=words)
         for name, words in (("pictures", False), ("words", True))

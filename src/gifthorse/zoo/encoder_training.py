@@ -1,5 +1,8 @@
 """How the image-text encoder is trained: symmetric InfoNCE over drawings made imperfect and their names.
 
+Once the pictures have their full size, a second InfoNCE ties every second one to a clean picture of the same thing,
+since that is what a Question shows as its options.
+
 Resumable and seeded: step ``k`` draws everything from a generator seeded by (seed, k), so an interrupted training that
 goes on from its checkpoint gives the same weights as one that never stopped, on one machine with one thread count.
 """
@@ -24,7 +27,7 @@ from gifthorse.errors import UsageError
 from gifthorse.ground import bfloat16_is_fast
 from gifthorse.zoo import art, captions
 from gifthorse.zoo.encoder import Shape, Towers, notes_of, stored
-from gifthorse.zoo.encoder_pictures import SIDE, TINTS, Dice, Drawings, backgrounds, render, spoil
+from gifthorse.zoo.encoder_pictures import SIDE, TINTS, Dice, Drawings, backgrounds, clean, render, spoil
 
 FIRST_INSTANCE = 1000
 """Drawings of a texture below this number are held out of training; suites take sources and options from them."""
@@ -125,12 +128,21 @@ def undecided(images: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's pictures; their captions, then those of items that are not in it; which mean the same; and nothing."""
+    """What one step sees.
+
+    Attributes:
+        images: ``(B, 3, S, S)`` imperfect pictures of things.
+        texts: their captions, then those of ``E`` items that are not in the batch.
+        same: ``(B, B + E)``, which mean the same.
+        nothing: ``(N, 3, S, S)`` pictures of nothing.
+        clean: ``(B / 2, 3, S, S)`` clean pictures of every second thing, or none.
+    """
 
     images: Tensor
     texts: list[str]
     same: Tensor
     nothing: Tensor
+    clean: Tensor
 
 
 def batch_of(source: World, settings: Settings, step: int, steps: int) -> Batch:
@@ -156,7 +168,11 @@ def batch_of(source: World, settings: Settings, step: int, steps: int) -> Batch:
     ]
     means = [f"{item} {word}" for item, word in zip(everyone, words, strict=True)]
     same = (_equal(means) | _equal(texts))[: len(items)]
-    return Batch(torch.cat(parts), texts, same, nothing(settings.nothing, dice))
+    empty = nothing(settings.nothing, dice)
+    anchors = torch.zeros(0, 3, side, side)
+    if side == SIDE:
+        anchors = clean(source.drawings, items[::2], dice, tints[::2])
+    return Batch(torch.cat(parts), texts, same, empty, anchors)
 
 
 def _parts(n: int, count: int) -> tuple[Tensor, ...]:
@@ -230,15 +246,19 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = rate(self.done, self.steps, settings.learning_rate)
         batch = batch_of(self.source, settings, self.done, self.steps)
-        pictures = torch.cat([batch.images, batch.nothing])
+        pictures = torch.cat([batch.images, batch.nothing, batch.clean])
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_fast("cpu")):
             seen = towers.image(pictures.contiguous(memory_format=torch.channels_last))
         seen = F.normalize(seen.float(), dim=1)
         read = F.normalize(towers.text(batch.texts), dim=1)
-        named = len(batch.images)
-        loss = contrastive(seen[:named], read, towers.scale, batch.same)
-        even = undecided(seen[named:], read, towers.scale) if len(seen) > named else torch.zeros(())
+        things, empty, anchors = seen.split([len(batch.images), len(batch.nothing), len(batch.clean)])
+        loss = contrastive(things, read, towers.scale, batch.same)
+        even = undecided(empty, read, towers.scale)
         total = loss + 0.1 * even
+        if len(anchors):
+            same = batch.same[::2, : len(things) : 2]
+            total = total + 0.5 * contrastive(things[::2], anchors, towers.scale, same)
+            total = total + 0.1 * undecided(empty, anchors, towers.scale)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(towers.parameters(), 5.0)

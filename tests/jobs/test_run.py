@@ -1,0 +1,202 @@
+"""The whole chain on a tiny suite: what it leaves, what it computes again, what depends on what."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fixtures_tiny import NAMES, tiny_request, tiny_suite
+
+from gifthorse.jobs.asked import Asked, finished
+from gifthorse.jobs.run import How, run
+from gifthorse.records import Evidence, Implant, Planting, Verdict, read
+from gifthorse.runner import InProcess
+from gifthorse.stages.work import Progress
+from gifthorse.store import Store
+from gifthorse.tables import tables
+from gifthorse.zoo import DATA
+
+
+class Seen:
+    """Counts what was computed."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def __call__(self, stage: str, progress: Progress) -> None:
+        if progress.event == "done":
+            self.made.append(progress.kind)
+
+
+def carry_out(root: Path, asked: Asked, **how: Any) -> Seen:
+    seen = Seen()
+    run(Store(root), asked, How(runner=InProcess(), watch=seen, **how))
+    return seen
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root: Path = tmp_path_factory.mktemp("run") / "tiny"
+    carry_out(root, tiny_request())
+    return root
+
+
+def test_every_unit_is_there_once(done: Path) -> None:
+    kinds = [unit.kind for unit in Store(done).units()]
+    counted = {kind: kinds.count(kind) for kind in set(kinds)}
+    # one patch has probes for three attribution tools; three tools draw for three trojans
+    assert counted == {
+        "stamped": 1, "trained": 1, "implant": 1, "evidence": 3 + 9, "effect": 9, "verdict": 3 + 9,
+    }  # fmt: skip
+    assert not Store(done).failures()
+    assert not Store(done).verify()
+
+
+def test_cases_are_sealed(done: Path) -> None:
+    (unit,) = Store(done).units("implant")
+    implant = unit.record(Implant)
+    assert [case.trojan.name for case in implant.cases] == list(NAMES)
+    for case in implant.cases:
+        fit, screen, report = (unit.images(s) for s in (case.brief.fit, case.brief.screen, case.report))
+        rows = [row.tobytes() for row in np.concatenate([fit, screen, report])]
+        assert len(set(rows)) == len(rows), "fitting, screening and reporting images are disjoint"
+        assert (case.probes is not None) == (case.trojan.kind == "patch")
+        assert len(case.question.options) == 8
+
+
+def test_natural_triggers_are_not_in_blind_images(done: Path) -> None:
+    data = DATA.remake(tiny_suite().data)
+    carrots = data.draw("train", 200, 3, without=("carrot",))
+    assert all("carrot" not in tags for tags in carrots.tags)
+    assert any("carrot" in tags for tags in data.draw("train", 400, 3).tags)
+
+
+def test_probes_fire_and_masks_fit(done: Path) -> None:
+    (unit,) = Store(done).units("implant")
+    case = unit.record(Implant).cases[0]
+    assert case.probes is not None
+    squares, alphas = unit.images(case.probes.squares), unit.images(case.probes.alphas)
+    assert (squares.reshape(len(squares), -1).sum(1) == 255 * 18**2).all()
+    assert (alphas[squares == 0] == 0).all()
+    assert case.probes.fired <= case.probes.tried
+
+
+def test_a_tool_sees_no_answer(done: Path) -> None:
+    """The inputs of evidence name neither the Question nor the trigger."""
+    for unit in Store(done).units("evidence"):
+        text = str(unit.inputs)
+        for secret in ("question", "options", "blue heart", "flames", "carrot", "1f499"):
+            assert secret not in text, f"{unit.data['tool']['name']} was told {secret}"
+
+
+def test_a_second_run_computes_nothing(done: Path) -> None:
+    assert carry_out(done, tiny_request()).made == []
+
+
+def test_a_finished_run_is_known_without_torch(done: Path) -> None:
+    asked = tiny_request()
+    assert finished(Store(done), asked)
+    assert not finished(Store(done), replace(asked, tools=("saliency",)))
+    assert not finished(Store(done), replace(asked, settings={"saliency": {"sign": "signed"}}))
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from pathlib import Path\nfrom fixtures_tiny import tiny_request\n"
+        "from gifthorse.jobs.asked import finished\nfrom gifthorse.store import Store\n"
+        f"assert finished(Store(Path({str(done)!r})), tiny_request())\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+
+
+def test_the_same_run_elsewhere_has_the_same_bytes(done: Path, tmp_path: Path) -> None:
+    carry_out(tmp_path / "again", tiny_request())
+    one, other = Store(done), Store(tmp_path / "again")
+    assert one.keys() == other.keys()
+    for mine in one.units():
+        theirs = other.get(mine.key)
+        assert mine.files == theirs.files, f"{mine.kind} {mine.data.get('tool')} differs"
+        assert mine.data == theirs.data
+
+
+def test_a_new_tool_computes_only_its_own_cells(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done, tmp_path / "copy")
+    seen = carry_out(tmp_path / "copy", tiny_request(("saliency", "random", "blank")))
+    assert sorted(seen.made) == ["evidence", "verdict"]
+
+
+def test_another_question_touches_verdicts_only(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done, tmp_path / "copy")
+    asked = tiny_request(("truth",))
+    (planting,) = asked.suite.plantings
+    changed = replace(planting, trojans=tuple(_turned(t) for t in planting.trojans))
+    seen = carry_out(tmp_path / "copy", replace(asked, suite=replace(asked.suite, plantings=(changed,))))
+    assert "trained" not in seen.made
+    assert "stamped" not in seen.made
+    assert "evidence" not in seen.made
+    assert seen.made.count("verdict") == 3
+
+
+def _turned(trojan: Any) -> Any:
+    question = trojan.question
+    turned = replace(question, options=question.options[1:] + question.options[:1], answer=(question.answer - 1) % 8)
+    return replace(trojan, question=turned)
+
+
+def test_stages_stop_where_they_are_told(tmp_path: Path) -> None:
+    asked = tiny_request(("saliency",))
+    root = tmp_path / "run"
+    assert set(carry_out(root, asked, until="implant").made) == {"stamped", "trained", "implant"}
+    assert set(carry_out(root, asked, until="diagnose").made) == {"evidence"}
+    assert set(carry_out(root, asked, until="evaluate").made) == {"verdict"}
+    assert not (root / "report.html").exists()
+    assert carry_out(root, asked).made == []
+    assert (root / "report.html").exists()
+
+
+def test_tables_have_every_cell(done: Path) -> None:
+    found = tables(Store(done))
+    assert {row["tool"] for row in found["match"]} == {"adversarial_patch", "truth", "noise"}
+    assert {row["trojan"] for row in found["implant"]} == set(NAMES)
+    blank = [row for row in found["footprint"] if row["tool"] == "blank" and row["measure"] == "pearson"]
+    assert blank[0]["value"] is None
+    assert "constant" in blank[0]["not_scored"]
+
+
+def test_floor_and_ceiling_of_the_judge(done: Path) -> None:
+    verdicts = [unit.record(Verdict) for unit in Store(done).units("verdict")]
+    by_tool = {
+        tool: float(np.mean([v.measures[0].interval.value for v in verdicts if v.tool == tool]))
+        for tool in ("truth", "noise")
+    }
+    assert by_tool["truth"] > 0.5 > by_tool["noise"]
+
+
+def test_budgets_are_kept_and_counted(done: Path) -> None:
+    for unit in Store(done).units("evidence"):
+        made, cost = unit.record(Evidence), unit.cost()
+        assert cost is not None
+        if made.kind == "synthesis":
+            assert cost.forward + cost.backward <= 60
+        if made.tool.name == "saliency":
+            assert (cost.forward, cost.backward) == (made.explained, made.explained)
+
+
+def test_planting_is_read_back(done: Path) -> None:
+    (unit,) = Store(done).units("implant")
+    assert read(Planting, unit.inputs["planting"]) == tiny_suite().plantings[0]
