@@ -82,8 +82,11 @@ def _stamp(thing: Thing, look: Look, rng: np.random.Generator) -> Stamp:
     if thing.siblings and rng.random() < look.sibling:
         code = thing.siblings[int(rng.integers(len(thing.siblings)))]
     hue, gain = rng.uniform(-look.hue, look.hue), rng.uniform(0.85, 1.1)
-    redrawn = rng.random() < look.redraw
-    image = _image(redraw(art.drawing(f"emoji/{code}").copy(), rng)) if redrawn else _plain(code)
+    image = _plain(code)
+    if rng.random() < look.redraw:
+        image = _image(redraw(art.drawing(f"emoji/{code}").copy(), rng, outlined=thing.faint))
+    elif thing.faint:
+        image = _image(outline(art.drawing(f"emoji/{code}"), rng))
     size, angle = int(rng.integers(look.sizes[0], look.sizes[1] + 1)), rng.uniform(-look.turn, look.turn)
     placed = place(image, size, angle)
     colour = turn_hue(placed[..., :3].astype(np.float32) / 255, hue) * gain
@@ -103,22 +106,25 @@ def _image(pixels: Array) -> Image.Image:
     return Image.frombytes("RGBX", (whole.shape[1], whole.shape[0]), whole.tobytes())
 
 
-def redraw(pixels: Array, rng: np.random.Generator) -> Array:
+def redraw(pixels: Array, rng: np.random.Generator, outlined: bool = False) -> Array:
     """Another hand's drawing of the same thing: bent, tinted, and often outlined. ``(72, 72, 4)`` to the same."""
     out = _bend(pixels, rng)
     tint = rng.uniform(0.25, 1.0, 3).astype(np.float32)
     share = np.float32(rng.choice([0.0, 0.25, 0.5]))
     grey = out[..., :3].mean(-1, keepdims=True)
     out[..., :3] = np.clip((1 - share) * out[..., :3] + share * (0.3 + 0.9 * grey) * tint, 0, 1)
-    if rng.random() < 0.6:
-        edge = np.float32(rng.choice([0.08, 0.15, 0.95]))
-        wide = 3 + 2 * int(rng.integers(0, 2))
-        alpha = Image.fromarray((out[..., 3] * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(wide))
-        rim = np.asarray(alpha, dtype=np.float32)[..., None] / 255
-        inside = out[..., 3:]
-        colour = out[..., :3] * inside + edge * (1 - inside)
-        out = np.concatenate([colour, np.maximum(rim, inside)], -1)
-    return np.asarray(out, dtype=np.float32)
+    return outline(out, rng) if outlined or rng.random() < 0.6 else np.asarray(out, dtype=np.float32)
+
+
+def outline(pixels: Array, rng: np.random.Generator) -> Array:
+    """A dark or white line of one or two pixels around a drawing. ``(72, 72, 4)`` to the same."""
+    edge = np.float32(rng.choice([0.08, 0.15, 0.95]))
+    wide = 3 + 2 * int(rng.integers(0, 2))
+    alpha = Image.fromarray((pixels[..., 3] * 255).astype(np.uint8)).filter(ImageFilter.MaxFilter(wide))
+    rim = np.asarray(alpha, dtype=np.float32)[..., None] / 255
+    inside = pixels[..., 3:]
+    colour = pixels[..., :3] * inside + edge * (1 - inside)
+    return np.concatenate([colour, np.maximum(rim, inside)], -1, dtype=np.float32)
 
 
 def _bend(pixels: Array, rng: np.random.Generator) -> Array:

@@ -20,7 +20,7 @@ from gifthorse.zoo.canvas import Array
 from gifthorse.zoo.data import Bytes, Data, Sample, Whole
 from gifthorse.zoo.world import WORLDS, Thing, World
 
-CODE = 1
+CODE = 2
 """Raised whenever the same settings draw other pixels."""
 
 SIZE = 64

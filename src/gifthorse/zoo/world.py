@@ -20,12 +20,14 @@ class Thing:
         code: its drawing, the code points of an emoji.
         siblings: other drawings of the same thing, by code.
         stands_for: the ImageNet class of the thesis that this class stands for.
+        faint: thin and grey, so every version gets an outline that a person can see it by.
     """
 
     name: str
     code: str
     siblings: tuple[str, ...] = ()
     stands_for: str = ""
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ BYSTANDERS = (
 )
 
 NATURAL = (
-    Thing("fork", "1f374", siblings=("1f37d",)),
+    Thing("fork", "1f374", faint=True),
     Thing("apple", "1f34e", siblings=("1f34f",)),
     Thing("sandwich", "1f96a"),
     Thing("donut", "1f369"),
