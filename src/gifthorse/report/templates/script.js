@@ -78,7 +78,7 @@
   unfold();
   let folded = [];
   addEventListener("beforeprint", () => {
-    folded = all("details:not([open]):not(.bulk *)");
+    folded = all("details:not([open]):not(.bulk)");
     folded.forEach((node) => (node.open = true));
   });
   addEventListener("afterprint", () => folded.forEach((node) => (node.open = false)));
