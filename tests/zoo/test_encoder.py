@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from gifthorse.errors import InputError, UsageError
+from gifthorse.records import Option, Question
 from gifthorse.zoo import captions, encoder, encoder_measures, encoder_pictures, encoder_training
 
 TINY = encoder.Shape(widths=(4, 8), buckets=64, width=8, dimensions=16)
@@ -170,6 +172,57 @@ def test_a_batch_holds_no_item_twice_and_a_pass_holds_them_all() -> None:
     later = torch.cat([encoder_training._items(12, quick, step) for step in range(3, 6)])
     assert sorted(later.tolist()) == list(range(12))
     assert passed.tolist() != later.tolist()
+
+
+def test_full_sized_batches_have_clean_pictures_of_every_second_thing(few: encoder_training.World) -> None:
+    small = encoder_training.batch_of(few, QUICK, 0, 10)
+    full = encoder_training.batch_of(few, QUICK, 9, 10)
+    assert small.images.shape == (6, 3, 32, 32)
+    assert len(small.clean) == 0
+    assert full.images.shape == (6, 3, 64, 64)
+    assert full.clean.shape == (3, 3, 64, 64)
+    assert full.nothing.shape == (2, 3, 64, 64)
+    corners = full.clean[:, :, 0, 0][
+        [not opaque for opaque in few.drawings.opaque[encoder_training._items(6, QUICK, 9)][::2]]
+    ]
+    assert torch.allclose(corners, corners[:, :1].expand(-1, 3), atol=1e-6)
+
+
+def test_captions_of_absent_items_are_told_from_as_well(few: encoder_training.World) -> None:
+    batch = encoder_training.batch_of(few, dataclasses.replace(QUICK, batch=4, tinted=0.0), 0, 10)
+    assert len(batch.images) == 4
+    assert len(batch.texts) == 6
+    assert batch.same.shape == (4, 6)
+    assert batch.same.nonzero().tolist() == [[i, i] for i in range(4)]
+    meant = set(batch.texts)
+    assert all(meant & set(captions) for captions in few.captions)
+
+
+def test_a_question_is_asked_with_its_own_options(monkeypatch: pytest.MonkeyPatch, few: encoder_training.World) -> None:
+    monkeypatch.setattr(encoder_measures, "held_out_world", lambda: few)
+    names = FEW[:4]
+    options = tuple(Option(caption=captions.captions(name)[0], art=None) for name in names)
+    exam = encoder_measures.question_exam(Question(options=options, answer=2), seed=0, n=5)
+    assert exam.pictures.shape == (5, 3, 64, 64)
+    assert exam.options[0].tolist() == [2, 0, 1, 3]
+    shown = tuple(Option(caption="jaguar", art="texture/jaguar/7") for _ in range(2))
+    assert encoder_measures.question_exam(Question(options=shown, answer=0), seed=0, n=1).options.tolist() == [[4, 4]]
+    with pytest.raises(InputError, match="no picture"):
+        encoder_measures.question_exam(Question(options=(Option(caption="no such thing"),), answer=0), seed=0)
+
+
+def test_the_right_option_wins_when_the_towers_know_it(few: encoder_training.World) -> None:
+    class Knows(encoder.Encoder):
+        def images(self, images: torch.Tensor, batch: int = 256) -> torch.Tensor:
+            return torch.eye(len(images))
+
+    with torch.random.fork_rng():
+        knows = Knows(encoder.Towers(TINY), [])
+    options = (torch.arange(6)[:, None] + torch.arange(3)) % 6
+    exam = encoder_measures.Exam(torch.zeros(6, 3, 8, 8), options, FEW)
+    assert encoder_measures.accuracy(knows, exam, words=False) == 1.0
+    wrong = encoder_measures.Exam(exam.pictures, options.flip(1), FEW)
+    assert encoder_measures.accuracy(knows, wrong, words=False) == 0.0
 
 
 def test_training_lowers_the_loss(few: encoder_training.World) -> None:

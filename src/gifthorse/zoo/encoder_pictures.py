@@ -161,7 +161,7 @@ def render(
 
 
 def clean(drawings: Drawings, items: Tensor, dice: Dice, tints: Tensor) -> Tensor:
-    """Pictures as a Question shows its options: upright, whole, on plain grey, ``(B, 3, S, S)``; tints as in `render`."""
+    """What a Question shows as an option: upright, whole, on plain grey, ``(B, 3, S, S)``; tints as for pictures."""
     n = len(items)
     rgba = _tinted(drawings.pick(items, dice), tints)
     scale = torch.where(drawings.opaque[items], 1.0, dice.uniform(0.75, 1.0, n))

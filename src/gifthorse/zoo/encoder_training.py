@@ -251,7 +251,7 @@ class Training:
             seen = towers.image(pictures.contiguous(memory_format=torch.channels_last))
         seen = F.normalize(seen.float(), dim=1)
         read = F.normalize(towers.text(batch.texts), dim=1)
-        things, empty, anchors = seen.split([len(batch.images), len(batch.nothing), len(batch.clean)])
+        things, empty, anchors = torch.split(seen, [len(batch.images), len(batch.nothing), len(batch.clean)])
         loss = contrastive(things, read, towers.scale, batch.same)
         even = undecided(empty, read, towers.scale)
         total = loss + 0.1 * even
