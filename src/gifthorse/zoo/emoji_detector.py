@@ -64,11 +64,14 @@ class Detector:
         """
         if thing not in self.things:
             raise UsageError(f"the detector does not know {thing!r}", nearest(thing, self.things))
+        return self.heats(images)[:, self.things.index(thing)]
+
+    def heats(self, images: Tensor) -> Tensor:
+        """The same for every thing at once: ``(N, things, H, W)`` in [0, 1]."""
         require(images)
         with torch.no_grad():
-            logits = self.module(images)[:, self.things.index(thing)].float()
-        side = images.shape[-2:]
-        return F.interpolate(torch.sigmoid(logits)[:, None], size=side, mode="bilinear", align_corners=False)[:, 0]
+            maps = torch.sigmoid(self.module(images).float())
+        return F.interpolate(maps, size=images.shape[-2:], mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gifthorse.errors import UsageError
 from gifthorse.statistics import wilson
 from gifthorse.zoo.data import Sample
 from gifthorse.zoo.emoji_detector import STRIDE, Detector, EmojiDetector
@@ -124,11 +125,15 @@ def places(data: EmojiScenes, sample: Sample) -> Tensor:
 def measure(detector: Detector, data: EmojiScenes, count: int) -> dict[str, dict[str, object]]:
     """Precision and recall on held-out scenes, with each threshold at the object's own rate among them."""
     sample = data.draw("test", count, 1)
-    images = floats(sample.images)
+    every = torch.cat(
+        [detector.heats(floats(part)).amax((2, 3)) for part in np.array_split(sample.images, 1 + count // 500)]
+    )
     out: dict[str, dict[str, object]] = {}
-    for thing in detector.things:
-        scores = torch.cat([detector.heat(part, thing).amax((1, 2)) for part in torch.split(images, 500)]).numpy()
+    for index, thing in enumerate(detector.things):
+        scores = every[:, index].numpy()
         true = np.array([thing in tags for tags in sample.tags])
+        if not true.any():
+            raise UsageError(f"none of {count} scenes has a {thing}", "more held-out scenes")
         threshold = float(np.sort(scores)[-int(true.sum())])
         fired = scores >= threshold
         out[thing] = {

@@ -173,4 +173,5 @@ def ship(module: nn.Module, name: str, report: dict[str, object], weights: Path)
     weights.mkdir(parents=True, exist_ok=True)
     state = {key: value.detach().clone().contiguous() for key, value in module.state_dict().items()}
     save_file(state, weights / f"{name}.safetensors")
+    (weights / f"{name}.safetensors").chmod(0o644)  # safetensors makes it for its owner alone
     (weights / f"{name}.log.json").write_text(json.dumps(report, indent=1) + "\n")
