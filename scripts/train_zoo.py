@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from gifthorse.zoo import encoder_training, recipes
+from gifthorse.zoo import recipes
 from gifthorse.zoo.emoji_networks import WEIGHTS
+from gifthorse.zoo.encoder_recipe import train_encoder
 
 WORK = Path(__file__).parent.parent / "build" / "train-zoo"
-ENCODER_STEPS = 1400
-
-
-def train_encoder(folder: Path, weights: Path) -> dict[str, object]:
-    """``emoji-encoder``, with its checkpoint in the folder and what is shipped beside the others."""
-    made = encoder_training.train(folder, steps=ENCODER_STEPS)
-    for name in (made.name, f"{encoder_training.NAME}.log.jsonl"):
-        shutil.copyfile(folder / name, weights / name)
-    return {"network": encoder_training.NAME, "bytes": made.stat().st_size}
-
 
 RECIPES: dict[str, Callable[[Path, Path], dict[str, object]]] = {
     "emoji-resnet": recipes.train_resnet,
