@@ -43,6 +43,7 @@ class Promise:
 PROMISES = (
     Promise("saliency"),
     Promise("saliency", {"sign": "signed", "channels": "sum"}),
+    Promise("input_x_gradient"),
     Promise("occlusion"),
     Promise("occlusion", {"window": 6, "stride": 5, "baseline": "mean"}),
     Promise("edges_sobel", blind=True),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from typing import Any
+
 from gifthorse.registry import Row, Table
 
 _ATTRIBUTION = "gifthorse.tools.attribution"
@@ -13,6 +15,12 @@ TOOLS = Table(
         "saliency": Row(f"{_ATTRIBUTION}.saliency:Saliency", "attribution", 1, "Simonyan et al. 2013, through Captum"),
         "occlusion": Row(
             f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013, through Captum"
+        ),
+        "input_x_gradient": Row(
+            f"{_ATTRIBUTION}.input_x_gradient:InputXGradient",
+            "attribution",
+            1,
+            "Shrikumar et al. 2016, through Captum",
         ),
         "edges_sobel": Row(
             f"{_ATTRIBUTION}.edges:EdgesSobel",
@@ -52,5 +60,15 @@ def tool(name: str, **settings: Any) -> Any:
 
     Raises:
         UsageError: an unknown name or setting, with the nearest valid one.
+    """
+    return TOOLS.make(name, settings)
+
+
+def tool(name: str, **settings: Any) -> Any:
+    """A tool by name: ``tool("occlusion", window=12)`` (an ``Attribution`` or a ``Synthesis`` of ``tools.base``).
+
+    Raises:
+        UsageError: an unknown name or setting, with the nearest valid one.
+        MissingExtra: it needs a package that is not installed.
     """
     return TOOLS.make(name, settings)
