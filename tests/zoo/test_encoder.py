@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from gifthorse.errors import InputError, UsageError
 from gifthorse.records import Option, Question
-from gifthorse.zoo import captions, encoder, encoder_measures, encoder_pictures, encoder_training
+from gifthorse.zoo import captions, encoder, encoder_measures, encoder_pictures, encoder_recipe, encoder_training
 
 TINY = encoder.Shape(widths=(4, 8), buckets=64, width=8, dimensions=16)
 FEW = ("emoji/1f369", "emoji/1f600", "emoji/1f353", "emoji/2b50@green", "texture/jaguar", "texture/wood_grain")
@@ -251,6 +251,33 @@ def test_a_resumed_training_gives_the_same_weights(tmp_path: Path, monkeypatch: 
     assert whole.read_bytes() == parts.read_bytes()
     logged = [json.loads(line) for line in (tmp_path / "parts" / "emoji-encoder.log.jsonl").read_text().splitlines()]
     assert logged[-1]["step"] == 8
+
+
+@pytest.mark.usefixtures("small_world")
+def test_a_second_training_starts_from_the_first(tmp_path: Path) -> None:
+    first = encoder_training.train(tmp_path / "first", steps=2, settings=QUICK)
+    still = dataclasses.replace(QUICK, learning_rate=1e-12, small=0.0)
+    second = encoder_training.train(tmp_path / "second", steps=1, settings=still, start=first)
+    before, after = load_file(first), load_file(second)
+    assert torch.allclose(before["text.bag.weight"], after["text.bag.weight"])
+    assert torch.allclose(before["image.head.weight"], after["image.head.weight"])
+    assert not torch.allclose(encoder.Towers(TINY).image.head.weight, after["image.head.weight"].float(), atol=1e-3)
+
+
+@pytest.mark.usefixtures("small_world")
+def test_the_recipe_ships_weights_and_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: encoder_training.World
+) -> None:
+    monkeypatch.setattr(encoder_recipe, "FIRST", (2, QUICK))
+    monkeypatch.setattr(encoder_recipe, "SECOND", (1, dataclasses.replace(QUICK, small=0.0)))
+    monkeypatch.setattr(encoder_recipe, "held_out_world", lambda: few)
+    monkeypatch.setattr(encoder_recipe, "report_card", lambda made: {"random eight": 1.0})
+    report = encoder_recipe.train_encoder(tmp_path / "work", tmp_path / "weights")
+    shipped = encoder.EmojiEncoder().load(tmp_path / "weights" / "emoji-encoder.safetensors")
+    assert report == json.loads((tmp_path / "weights" / "emoji-encoder.log.json").read_text())
+    assert report["digest"] == shipped.digest
+    again = encoder_recipe.train_encoder(tmp_path / "work", tmp_path / "again")
+    assert again["digest"] == report["digest"]
 
 
 @pytest.mark.usefixtures("small_world")

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from gifthorse.errors import UsageError
 from gifthorse.ground import bfloat16_is_fast
 from gifthorse.zoo import art, captions
-from gifthorse.zoo.encoder import Shape, Towers, notes_of, stored
+from gifthorse.zoo.encoder import EmojiEncoder, Shape, Towers, notes_of, stored
 from gifthorse.zoo.encoder_pictures import SIDE, TINTS, Dice, Drawings, backgrounds, clean, render, spoil
 
 FIRST_INSTANCE = 1000
@@ -303,6 +303,7 @@ def train(
     minutes: float | None = None,
     resume: bool = True,
     settings: Settings | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train the encoder and write its weights.
 
@@ -312,6 +313,7 @@ def train(
         minutes: instead of steps: as many as fit, by the speed of ten of them.
         resume: go on from the checkpoint where there is one.
         settings: defaults when None.
+        start: weights of an earlier training to start from, with an optimiser that has seen nothing.
 
     Returns:
         The weights file.
@@ -325,11 +327,13 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     checkpoint, log, weights = (out / f"{NAME}{end}" for end in (".checkpoint", ".log.jsonl", ".safetensors"))
     source = world(range(FIRST_INSTANCE, FIRST_INSTANCE + chosen.instances))
+    if minutes is not None and not (resume and checkpoint.exists()):
+        steps = _affordable(chosen, source, minutes)
     training = Training(chosen, source, steps or 1)
+    if start is not None:
+        training.towers.load_state_dict(EmojiEncoder().load(start).towers.state_dict())
     if resume and checkpoint.exists():
         training.resume(checkpoint)
-    elif minutes is not None:
-        training = Training(chosen, source, _affordable(chosen, source, minutes))
     started = time.monotonic()
     with log.open("a", encoding="utf-8") as lines:
         while training.done < training.steps:
