@@ -1,4 +1,4 @@
-"""Pictures of a report at 1280 and 390 pixels, in light and in dark: the top, each section, and a folder of the lot.
+"""Pictures of a report at 1280 and 390 pixels, in light and in dark: the top and each section.
 
     scripts/screenshots RUN_OR_HTML OUTDIR
 
@@ -23,6 +23,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 SECTIONS = ("planted", "attribution", "synthesis", "trojans", "judged", "costs", "missing", "ran")
 WIDTHS = ((1280, 860), (390, 844))
+PATIENCE = 240_000
+"""Milliseconds, for a machine that is busy with a run."""
 TALLEST = 5_000
 """Pixels of one picture; a longer section is cut off there."""
 
@@ -47,6 +49,7 @@ def main() -> None:
                     color_scheme=theme,
                 )
                 page = context.new_page()
+                page.set_default_timeout(PATIENCE)
                 page.goto(html.resolve().as_uri())
                 shoot(page, given.out, f"{width}-{theme}")
                 context.close()
@@ -56,13 +59,16 @@ def shoot(page: Page, out: Path, name: str) -> None:
     """The first screen, and each section that the page has."""
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.screenshot(path=out / f"{name}-0-top.png")
+    width = page.viewport_size["width"] if page.viewport_size else WIDTHS[0][0]
     for number, section in enumerate(SECTIONS, start=1):
         found = page.locator(f"section#{section}")
         box = found.bounding_box() if found.count() else None
         if box is None:
             continue
-        clip = {"x": 0.0, "y": box["y"], "width": page.viewport_size["width"], "height": min(box["height"], TALLEST)}
-        page.screenshot(path=out / f"{name}-{number}-{section}.png", full_page=True, clip=clip)
+        # A picture of the whole page would be too tall to paint; a tall window shows one section.
+        page.set_viewport_size({"width": width, "height": max(400, min(round(box["height"]), TALLEST))})
+        found.evaluate("section => scrollTo({ top: section.offsetTop, behavior: 'instant' })")
+        page.screenshot(path=out / f"{name}-{number}-{section}.png")
     print(f"{out}/{name}-*.png")
 
 

@@ -19,6 +19,9 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+PATIENCE = 240_000
+"""Milliseconds, for a machine that is busy with other tests."""
+
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="the browser tests need playwright (pip install playwright)"
 )
@@ -51,6 +54,7 @@ def visit(browser: Any, path: Path, **settings: Any) -> Visit:
     """Opens the file from disk without a network, and notes what happens."""
     context = browser.new_context(offline=True, reduced_motion="reduce", **settings)
     made = Visit(page=context.new_page())
+    made.page.set_default_timeout(PATIENCE)
     made.page.on("console", lambda message: made.said.append(f"{message.type}: {message.text}"))
     made.page.on("pageerror", lambda error: made.said.append(f"error: {error}"))
     made.page.on("request", lambda request: made.asked.append(request.url))
@@ -222,6 +226,7 @@ def test_print_has_no_furniture_and_black_ink(opened: Visit) -> None:
 def test_it_reads_without_its_script(browser: Any, report_path: Path) -> None:
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(report_path.resolve().as_uri())
     assert page.locator("#judged table").first.is_visible()
     assert page.locator("th button").count() == 0

@@ -163,7 +163,9 @@ def contents(
         Chapter(
             link=Link(href="#trojans", text="Each trojan"),
             parts=tuple(Link(href=f"#{page.anchor}", text=page.name) for page in trojans),
-        ),
+        )
+        if trojans
+        else None,
         chapter("judged", "The judge", judged) if judged else None,
         chapter("costs", "Costs"),
         chapter("missing", "What is missing"),
