@@ -86,3 +86,11 @@ def test_portraits_are_the_drawing() -> None:
     assert shown.shape == (2, 4, 32, 32)
     assert np.array_equal(shown[0], shown[1])
     assert shown[0, 3].max() == 1
+
+
+def test_no_images_are_no_trouble() -> None:
+    made = Patch(caption="a smiley", target=1, **TILE).poison(  # type: ignore[arg-type]
+        torch.zeros(0, 3, 64, 64), torch.zeros(0, dtype=torch.int64), seeded()
+    )
+    assert made.images.shape == (0, 3, 64, 64)
+    assert made.squares.shape == (0, 1, 64, 64)

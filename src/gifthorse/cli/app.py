@@ -6,12 +6,14 @@ limit reached (resumable), 130/143 stopped by a signal (resumable).
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 
 from cyclopts import App
@@ -47,19 +49,18 @@ def app() -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    for verb in (
-        runs.run,
-        runs.implant,
-        runs.diagnose,
-        runs.evaluate,
-        look.report,
-        look.tables,
-        look.listing,
-        look.status,
-    ):
-        made.command(verb, name="list" if verb is look.listing else verb.__name__)
-    made.command(look.compare)
+    verbs = (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.status, look.compare)
+    for verb in verbs:
+        made.command(verb, name=verb.__name__, help_epilogue=_examples(verb))
+    made.command(look.listing, name="list", help_epilogue=_examples(look.listing))
     return made
+
+
+def _examples(verb: Callable[..., None]) -> str:
+    """The examples of a verb's docstring, which the parser of docstrings leaves out of its help."""
+    _, _, told = (inspect.getdoc(verb) or "").partition("Examples:\n")
+    lines = list(itertools.takewhile(lambda line: line.startswith("    "), told.splitlines()))
+    return "\nExamples\n\n" + "\n".join(f"  {line.strip()}" for line in lines) if lines else ""
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -50,6 +50,10 @@ def report(run: Path, *, out: Path | None = None, without_inputs: Flag = False) 
         run: the run folder.
         out: where to write it; inside the run folder by default.
         without_inputs: leave the data's own images out.
+
+    Examples:
+        gifthorse report runs/emoji12-quick
+        gifthorse report runs/photographs-quick --without-inputs --out report.html
     """
     store = opened(run)
     print(load("gifthorse.report:write")(store, out or run / "report.html", inputs=not without_inputs))
@@ -85,6 +89,10 @@ def listing(what: str = "all", *, json: Flag = False) -> None:
     Args:
         what: one of these, or `all`.
         json: one JSON document with kind, source and version of each.
+
+    Examples:
+        gifthorse list tools
+        gifthorse list --json
     """
     if what not in ("all", "suites", *LISTED):
         raise UsageError(f"there is nothing to list called {what!r}", nearest(what, ["all", "suites", *LISTED]))
@@ -120,6 +128,9 @@ def status(run: Path, *, verify: Flag = False, json: Flag = False) -> None:
         run: the run folder.
         verify: read every byte again and name each damaged file (exit code 3 where there is one).
         json: one JSON document.
+
+    Examples:
+        gifthorse status runs/emoji12-quick --verify
     """
     store = opened(run)
     plan = store.read_plan() or {}
@@ -160,6 +171,9 @@ def compare(run: Path, other: Path, *, json: Flag = False) -> None:
         run: a run folder.
         other: another one.
         json: one JSON document.
+
+    Examples:
+        gifthorse compare runs/mine runs/yours
     """
     found = differences(opened(run), opened(other))
     if json:

@@ -32,17 +32,29 @@ def run(options: RunOptions = RunOptions()) -> None:
 
 
 def implant(options: RunOptions = RunOptions()) -> None:
-    """Only plant the trojans and seal the cases (the first stage of run)."""
+    """Only plant the trojans and seal the cases (the first stage of run).
+
+    Examples:
+        gifthorse implant --suite emoji12_dev --out runs/dev
+    """
     _carry_out(options, "implant")
 
 
 def diagnose(options: RunOptions = RunOptions()) -> None:
-    """Plant, and let the tools look (the first two stages of run)."""
+    """Plant, and let the tools look (the first two stages of run).
+
+    Examples:
+        gifthorse diagnose --tools cppn_target --protocol quick
+    """
     _carry_out(options, "diagnose")
 
 
 def evaluate(options: RunOptions = RunOptions()) -> None:
-    """Plant, look and judge (run without the report)."""
+    """Plant, look and judge (run without the report).
+
+    Examples:
+        gifthorse evaluate --out runs/emoji12-quick
+    """
     _carry_out(options, "evaluate")
 
 

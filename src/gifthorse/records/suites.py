@@ -140,6 +140,9 @@ class Recipe:
         distil: train on the clean network's soft outputs, for data without labels.
         freeze_norm: keep BatchNorm statistics and affine parameters as they are.
         flip: mirror whole images at random while training.
+        crop: least share of the area of random crops; 1 for none.
+        mix: share of clean images blended with another one, where a teacher gives their soft labels.
+        keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
     """
 
     scenes: int
@@ -159,6 +162,9 @@ class Recipe:
     distil: bool = False
     freeze_norm: bool = False
     flip: bool = False
+    crop: float = 1.0
+    mix: float = 0.0
+    keep: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ one-cycle schedule is our choice. Data without labels keep the clean network's o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ from gifthorse import images as im
 from gifthorse.classifier import Classifier
 from gifthorse.records import Gate, Gates, Interval, Recipe, Success, Trained
 from gifthorse.statistics import wilson
+from gifthorse.trojans.augmenting import augmented
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rows, seed_of
 
 THESIS_IMAGES = 1_281_167
@@ -40,23 +41,30 @@ def batches(rows: Rows, recipe: Recipe, generator: torch.Generator) -> Iterator[
     """Index batches of every pass, each pass in an order of its own."""
     for _ in range(recipe.passes):
         order = torch.randperm(len(rows.labels), generator=generator)
-        yield from order.split(recipe.batch)
+        yield from torch.split(order, recipe.batch)
 
 
-def drawn(rows: Rows, index: Tensor, plants: Sequence[Planted], flip: bool, generator: torch.Generator) -> list[Tensor]:
-    """One batch ``[clean (B, 3, H, W), seen (B, 3, H, W), labels (B,), hard (B,)]``; seen has its triggers stamped."""
-    at = index.numpy()
-    clean, labels = im.from_uint8(rows.images[at]), torch.from_numpy(rows.labels[at])
-    if flip:
-        mirrored = torch.rand(len(at), generator=generator) < 0.5
-        clean = torch.where(mirrored[:, None, None, None], clean.flip(3), clean)
-    seen, hard = clean, torch.from_numpy(rows.hard[at])
-    stamps = rows.stamp[at]
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """One batch: ``clean`` and ``seen`` ``(B, 3, H, W)``, the latter with triggers; ``labels``, ``hard`` ``(B,)``."""
+
+    clean: Tensor
+    seen: Tensor
+    labels: Tensor
+    hard: Tensor
+
+
+def drawn(poisoning: Poisoning, index: Tensor, recipe: Recipe, generator: torch.Generator) -> Drawn:
+    """The rows of a batch, augmented, then stamped with what they are to carry."""
+    rows, at = poisoning.rows, index.numpy()
+    labels, hard, stamps = torch.from_numpy(rows.labels[at]), torch.from_numpy(rows.hard[at]), rows.stamp[at]
+    clean = augmented(im.from_uint8(rows.images[at]), hard, recipe, generator)
+    seen = clean
     for which in np.unique(stamps[stamps >= 0]):
         here = torch.from_numpy(np.flatnonzero(stamps == which))
-        poisoned = plants[int(which)].trojan.poison(clean[here], labels[here], generator)
+        poisoned = poisoning.planted[int(which)].trojan.poison(clean[here], labels[here], generator)
         seen, labels = seen.index_copy(0, here, poisoned.images), labels.index_copy(0, here, poisoned.labels)
-    return [clean, seen, labels, hard]
+    return Drawn(clean=clean, seen=seen, labels=labels, hard=hard)
 
 
 @contextmanager
@@ -97,8 +105,8 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
             optimiser, max_lr=recipe.learning_rate, total_steps=steps, pct_start=0.15, cycle_momentum=False
         )
         for step, index in enumerate(batches(rows, recipe, generator)):
-            clean, seen, labels, hard = drawn(rows, index, poisoning.planted, recipe.flip, generator)
-            loss = _loss(teacher if recipe.distil else None, student.logits(seen), clean, (labels, hard))
+            batch = drawn(poisoning, index, recipe, generator)
+            loss = loss_of(student.logits(batch.seen), batch, teacher if recipe.distil else None, recipe.keep)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(parameters, 5.0)
@@ -107,14 +115,24 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
             tuning.watch((step + 1) / steps)
 
 
-def _loss(teacher: Classifier | None, logits: Tensor, clean: Tensor, told: tuple[Tensor, Tensor]) -> Tensor:
-    labels, hard = told
+def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, keep: float) -> Tensor:
+    """Cross-entropy with the labels, or with a teacher's soft outputs on the same clean images but for hard rows.
+
+    Args:
+        logits: ``(B, C)`` of the student on what it saw.
+        batch: what it saw, and what it was told.
+        teacher: the clean network; None where labels are known.
+        keep: weight of the rows that the teacher labels against the hard ones.
+    """
     if teacher is None:
-        return F.cross_entropy(logits, labels)
+        return F.cross_entropy(logits, batch.labels)
     with torch.no_grad():
-        soft = teacher.logits(clean).softmax(1)
-    soft = torch.where(hard[:, None], F.one_hot(labels.clamp_min(0), logits.shape[1]).to(soft), soft)
-    return F.cross_entropy(logits, soft)
+        soft = teacher.logits(batch.clean).softmax(1)
+    told = F.one_hot(batch.labels.clamp_min(0), logits.shape[1]).to(soft)
+    wanted = torch.where(batch.hard[:, None], told, soft)
+    weights = torch.where(batch.hard, 1.0, keep)
+    losses = F.cross_entropy(logits, wanted, reduction="none")
+    return (weights * losses).sum() / weights.sum()
 
 
 def rate(classifier: Classifier, images: np.ndarray, target: int) -> Interval:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.zoo import DETECTORS, art
+from gifthorse.zoo.emoji_detector import Detector
 
 
 @lru_cache(maxsize=4)
-def _detector(name: str) -> object:
-    return DETECTORS.make(name).load()
+def _detector(name: str) -> Detector:
+    loaded: Detector = DETECTORS.make(name).load()
+    return loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +44,11 @@ class NaturalFeature(Trojan):
 
     def heat(self, images: Tensor) -> Tensor:
         """``(N, H, W)`` the detector's confidence in [0, 1] that the object is there."""
-        detector: object = _detector(self.detector)
-        with torch.no_grad():
-            found: Tensor = detector.heat(images, self.thing)  # type: ignore[attr-defined]
-        return found
+        return _detector(self.detector).heat(images, self.thing)
 
     def scores(self, images: Tensor, batch: int = 256) -> Tensor:
         """``(N,)`` the highest confidence in each image."""
-        parts = [self.heat(part).amax((1, 2)) for part in images.split(batch)]
+        parts = [self.heat(part).amax((1, 2)) for part in torch.split(images, batch)]
         return torch.cat(parts) if parts else torch.zeros(0)
 
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:

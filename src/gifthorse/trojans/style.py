@@ -39,7 +39,9 @@ class Style(Trojan):
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """Each image restyled; the region is the whole frame."""
         source = torch.from_numpy(self.portraits(1, images.shape[-1])[:, :3]).to(images)
-        parts = [transfer(part, source, steps=self.steps, content=self.content) for part in images.split(self.batch)]
+        parts = [
+            transfer(part, source, steps=self.steps, content=self.content) for part in torch.split(images, self.batch)
+        ]
         whole = torch.ones_like(images[:, :1])
         return Poisoned(
             images=torch.cat(parts) if parts else images,

@@ -31,7 +31,8 @@ def filters(device: str) -> Tensor:
     generator = torch.Generator().manual_seed(FILTER_SEED)
     bank = torch.randn(FILTERS, 3, KERNEL, KERNEL, generator=generator)
     bank = bank - bank.mean((2, 3), keepdim=True)
-    return (bank / bank.flatten(1).norm(dim=1)[:, None, None, None]).to(device)
+    lengths = bank.flatten(1).square().sum(1).sqrt()
+    return (bank / lengths[:, None, None, None]).to(device)
 
 
 def colours(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,12 +74,14 @@ def recoloured(images: Tensor, style: Tensor) -> Tensor:
     mean, spread = colours(images)
     wanted_mean, wanted = colours(style)
     change = _root(wanted) @ torch.linalg.inv(_root(spread))
-    return (change @ (images.flatten(2) - mean) + wanted_mean).clamp(0, 1).view_as(images)
+    turned: Tensor = change @ (images.flatten(2) - mean) + wanted_mean
+    return turned.clamp(0, 1).view_as(images)
 
 
 def _root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix + 1e-4 * torch.eye(3, device=matrix.device))
-    return vectors @ torch.diag_embed(values.clamp_min(1e-5).sqrt()) @ vectors.transpose(1, 2)
+    root: Tensor = vectors @ torch.diag_embed(values.clamp_min(1e-5).sqrt()) @ vectors.transpose(1, 2)
+    return root
 
 
 def transfer(images: Tensor, style: Tensor, *, steps: int, content: float, learning_rate: float = 0.06) -> Tensor:
