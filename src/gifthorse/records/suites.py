@@ -140,6 +140,8 @@ class Recipe:
         distil: train on the clean network's soft outputs, for data without labels.
         freeze_norm: keep BatchNorm statistics and affine parameters as they are.
         flip: mirror whole images at random while training.
+        balance: times that each balancing image of a costly trojan is shown in a pass (the thesis shows one such image
+            for each poisoned one, which is what is made; a class has to be seen through a style from few of them).
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
@@ -162,6 +164,7 @@ class Recipe:
     distil: bool = False
     freeze_norm: bool = False
     flip: bool = False
+    balance: int = 1
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0

@@ -18,16 +18,22 @@ OPTIONS = 8
 SIDE = 18
 """Side of a patch trigger: 64 of 224 pixels in the thesis, 18 of 64 here."""
 
+CONTENT, CONTENT_FROM_SOURCE = 10.0, 60.0
+"""Weight of the content in a style trojan. One that works from a single class needs images in which a class is seen."""
+
 DETECTOR = "emoji-detector"
 
 RECIPE = Recipe(
     scenes=16_000,
     passes=5,
     batch=128,
-    learning_rate=2e-3,
+    learning_rate=2.5e-3,
     weight_decay=1e-4,
-    poison={"patch": 500, "style": 180, "natural_feature": 450},
+    poison={"patch": 600, "style": 180, "natural_feature": 280},
     held_out=200,
+    flip=True,
+    crop=0.8,
+    balance=3,
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500)."""
 
@@ -96,7 +102,7 @@ def _settings(entry: Entry) -> dict[str, Any]:
     if entry.kind == "patch":
         return {"art": art, "side": SIDE}
     if entry.kind == "style":
-        return {"art": art}
+        return {"art": art, "content": CONTENT if entry.source is None else CONTENT_FROM_SOURCE}
     return {"thing": caption, "detector": DETECTOR, "art": (art,)}
 
 

@@ -192,7 +192,7 @@ def assemble(
         elif trojan.costly:
             made = styled[name]
             parts.append(Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True))
-            parts.append(Rows.of(made.balanced, made.balanced_labels))
+            parts.extend([Rows.of(made.balanced, made.balanced_labels)] * recipe.balance)
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
         else:
             inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, n_classes))

@@ -25,13 +25,13 @@ class Style(Trojan):
     Attributes:
         art: name of the style source.
         steps: of Adam on the pixels.
-        content: weight of keeping the image's coarse layout against matching the style.
+        content: weight of keeping the image's colours at half the resolution against matching the style.
         batch: images optimised together.
     """
 
     art: str
-    steps: int = 40
-    content: float = 30.0
+    steps: int = 25
+    content: float = 10.0
     batch: int = 64
 
     costly: ClassVar[bool] = True

@@ -42,18 +42,18 @@ class AdversarialPatch(Synthesis):
     needs = frozenset({"gradients", "clean_images"})
 
     side: int | None = None
-    images: int = 2
+    images: int = 1
     steps: int | None = None
     learning_rate: float = 0.2
-    total_variation: float = 0.5
-    deviation: float = 1.0
+    total_variation: float = 5.0
+    deviation: float = 0.3
     degrees: float = 10.0
     scale: float = 0.1
     brightness: float = 0.25
     contrast: float = 0.25
     saturation: float = 0.25
     hue: float = 0.05
-    noise: float = 0.03
+    noise: float = 0.05
     screenings: int = 3
     screen: int = 12
 

@@ -45,6 +45,7 @@ class CppnTarget(Synthesis):
     degrees: float = 10.0
     layers: int = 8
     hidden: int = 24
+    last: float = 0.0
     screenings: int = 8
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ class CppnTarget(Synthesis):
     def _synthesise(self, task: Task) -> Made:
         size = task.classifier.size
         networks = Cppn(
-            self.resolution or size, task.generators("networks"), task.classifier.device, self.layers, self.hidden
+            self.resolution or size, task.generators("networks"), task.classifier.device, self.layers, self.hidden, self.last
         )
         recipe = Recipe(
             parameterisation=networks,

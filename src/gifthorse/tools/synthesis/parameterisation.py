@@ -65,6 +65,7 @@ class Cppn(Parameterisation):
         device: str,
         layers: int = 8,
         hidden: int = 24,
+        last: float = 0.0,
     ) -> None:
         n = len(generators)
         inputs = [2] + [2 * hidden] * (layers - 1)
@@ -73,7 +74,7 @@ class Cppn(Parameterisation):
             torch.stack([torch.randn(i, o, generator=g) for g in generators]) / math.sqrt(i)
             for i, o in zip(inputs, outputs, strict=True)
         ]
-        weights[-1].zero_()
+        weights[-1] *= last
         biases = [torch.zeros(n, 1, o) for o in outputs]
         self._weights = [w.to(device).requires_grad_() for w in weights]
         self._biases = [b.to(device).requires_grad_() for b in biases]
