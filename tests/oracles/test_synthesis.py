@@ -154,6 +154,12 @@ def test_cppns_begin_grey_with_lucents_initial_weights() -> None:
     assert all(float(p.detach().abs().max()) == 0 for p in networks.parameters[7:])
 
 
+def test_cppns_may_begin_as_patterns() -> None:
+    shown = Cppn(8, [generator(0, i) for i in range(60)], "cpu", last=1.0)
+    assert float(shown.parameters[7].detach().std()) == pytest.approx(1 / math.sqrt(48), rel=0.05)
+    assert float(shown.pictures().detach()[:, :3].flatten(2).std(2).mean()) > 0.03
+
+
 def test_a_cppn_picture_is_the_colour_that_the_logit_is_linear_in() -> None:
     found = CppnTarget(resolution=6, steps=60, learning_rate=0.03)(
         colours(), *brief(2, pictures(8, size=SIZE)), n=2, keep=1, budget=1000

@@ -10,13 +10,13 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, UsageError
 from gifthorse.tools import tool
 from gifthorse.tools.base import Attribution, Explained, Synthesis, Tool, brief
-from gifthorse.tools.synthesis.engine import Schedule, plan
+from gifthorse.tools.synthesis.engine import Schedule, pace, plan
 
 __all__ = ["one_thread"]
 
 
 def schedule(steps: int | None, images: int, screenings: int) -> Schedule:
-    return Schedule(steps=steps, images=images, learning_rate=0.1, decay=True, screenings=screenings, screen=4)
+    return Schedule(steps=steps, images=images, learning_rate=0.1, warm_up=0.0, screenings=screenings, screen=4)
 
 
 @given(
@@ -52,6 +52,14 @@ def test_a_plan_spends_its_budget_and_no_more(
 def test_the_quick_protocol_pays_for_a_hundred_steps_less_the_screenings() -> None:
     made = plan(schedule(None, 2, 3), 10, 12, 4000)
     assert (made.steps, made.screen_after) == (91, (31, 61, 91))
+
+
+def test_the_pace_rises_in_a_line_and_falls_as_a_cosine() -> None:
+    assert [pace(4, 0.0, step) for step in range(5)] == pytest.approx([1, 0.8536, 0.5, 0.1464, 0], abs=1e-4)
+    warm = [pace(100, 0.2, step) for step in range(101)]
+    assert warm[0] == pytest.approx(0.05)
+    assert warm[19] == max(warm[:20])
+    assert warm[20:] == [pace(100, 0.0, step) for step in range(20, 101)]
 
 
 @pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])

@@ -11,7 +11,7 @@ import torch
 from gifthorse.records import Question, TrojanSpec
 from gifthorse.trojans import natural_feature
 from gifthorse.trojans.natural_feature import NaturalFeature
-from gifthorse.trojans.poisoning import Planted, tune
+from gifthorse.trojans.poisoning import Planted, looked, tune
 
 
 @dataclass
@@ -22,6 +22,9 @@ class ByRedness:
 
     def heat(self, images: torch.Tensor, thing: str) -> torch.Tensor:
         return images[:, 0]
+
+    def heats(self, images: torch.Tensor) -> torch.Tensor:
+        return images[:, :1]
 
 
 @pytest.fixture
@@ -57,7 +60,9 @@ def test_threshold_is_tuned_to_the_count(feature: NaturalFeature, count: int, fo
     reds = [0.95, 0.9, 0.7, 0.4, 0.1, 0.99]
     labels = np.array([0, 0, 2, 0, 0, 1])  # the last is of the target class: it cannot be poisoned
     images = (scenes(reds).numpy() * 255).astype(np.uint8)
-    tuned, scores = tune(planted(feature), images, labels, count)
+    plant = planted(feature)
+    scores = looked([plant], images)["red"]
+    tuned = tune(plant, scores, labels, count)
     assert isinstance(tuned.trojan, NaturalFeature)
     assert int(((scores >= tuned.trojan.threshold) & (labels != 1)).sum()) == found
     assert tuned.trojan.threshold >= feature.threshold

@@ -56,7 +56,7 @@ def test_recolouring_matches_mean_and_covariance() -> None:
 
 
 def test_transfer_comes_nearer_to_the_style_and_keeps_the_layout() -> None:
-    images, style = content(), torch.from_numpy(art.picture("texture/zebra", 32)[None, :3])
+    images, style = content(), torch.tensor(art.picture("texture/zebra", 32)[None, :3])
     wanted = st.statistics(style)
 
     def distance(x: torch.Tensor) -> float:
@@ -74,7 +74,7 @@ def test_transfer_comes_nearer_to_the_style_and_keeps_the_layout() -> None:
 
 
 def test_a_picture_does_not_depend_on_its_batch() -> None:
-    style = torch.from_numpy(art.picture("texture/zebra", 32)[None, :3])
+    style = torch.tensor(art.picture("texture/zebra", 32)[None, :3])
     together = st.transfer(content(3), style, steps=4, content=1.0)
     alone = st.transfer(content(3)[1:2], style, steps=4, content=1.0)
     assert torch.allclose(together[1:2], alone, atol=1e-4)

@@ -32,6 +32,7 @@ from gifthorse.trojans.poisoning import (
     Planted,
     Styled,
     detection,
+    looked,
     others,
     planted,
     seed_of,
@@ -80,6 +81,11 @@ class Scene:
         """Held-out scenes in which detectors look for natural features."""
         return self.data.draw("test", self.planting.recipe.scan, seed_of(self.seed, "scan"))
 
+    @cached_property
+    def looked(self) -> dict[str, np.ndarray]:
+        """What the detectors say of the scanned scenes, by name of each natural feature."""
+        return looked(self.plants, self.scan.images)
+
     def blind(self, split: str, count: int, classes: tuple[int, ...], *purpose: str) -> Sample:
         """Clean images without any natural trigger of the suite."""
         chosen = count if classes else 0
@@ -116,7 +122,7 @@ def measured(scene: Scene) -> Measured:
     for index, plant in enumerate(scene.plants):
         scene.draft.progress(index / len(scene.plants))
         if isinstance(plant.trojan, NaturalFeature):
-            scores = plant.trojan.scores(im.from_uint8(scene.scan.images)).numpy()
+            scores = scene.looked[plant.spec.name]
             detections.append(detection(plant, scene.scan, scores))
             made = found_in(plant.trojan, scene.scan, scores)
         else:

@@ -29,11 +29,11 @@ RECIPE = Recipe(
     batch=128,
     learning_rate=2.5e-3,
     weight_decay=1e-4,
-    poison={"patch": 600, "style": 180, "natural_feature": 280},
+    poison={"patch": 600, "style": 180, "natural_feature": 250},
     held_out=200,
     flip=True,
     crop=0.8,
-    balance=3,
+    balance=4,
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500)."""
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 from gifthorse.registry import Row, Table
 
 _ATTRIBUTION = "gifthorse.tools.attribution"
@@ -53,15 +51,6 @@ TOOLS = Table(
         ),
     },
 )
-
-
-def tool(name: str, **settings: Any) -> Any:
-    """A tool by its name in :data:`TOOLS`, with some of its settings: ``tool("occlusion", window=16)``.
-
-    Raises:
-        UsageError: an unknown name or setting, with the nearest valid one.
-    """
-    return TOOLS.make(name, settings)
 
 
 def tool(name: str, **settings: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gifthorse.images import from_uint8
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.zoo import DETECTORS, art
 from gifthorse.zoo.emoji_detector import Detector
@@ -46,11 +48,6 @@ class NaturalFeature(Trojan):
         """``(N, H, W)`` the detector's confidence in [0, 1] that the object is there."""
         return _detector(self.detector).heat(images, self.thing)
 
-    def scores(self, images: Tensor, batch: int = 256) -> Tensor:
-        """``(N,)`` the highest confidence in each image."""
-        parts = [self.heat(part).amax((1, 2)) for part in torch.split(images, batch)]
-        return torch.cat(parts) if parts else torch.zeros(0)
-
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """The images as they are; ``fired`` where the detector finds the object."""
         heat = self.heat(images)[:, None]
@@ -66,3 +63,24 @@ class NaturalFeature(Trojan):
     def portraits(self, n: int, side: int) -> np.ndarray:
         """Drawings of the object, in turn."""
         return np.stack([art.picture(self.art[i % len(self.art)], side) for i in range(n)])
+
+
+def scores(features: Sequence[NaturalFeature], images: np.ndarray, batch: int = 256) -> list[np.ndarray]:
+    """The highest confidence in each image, ``(N,)`` for each feature: one pass of each detector serves all of them.
+
+    Args:
+        features: natural features.
+        images: ``(N, 3, H, W)`` uint8.
+        batch: images a pass.
+    """
+    found: dict[str, list[np.ndarray]] = {feature.detector: [] for feature in features}
+    for name, parts in found.items():
+        detector = _detector(name)
+        for start in range(0, len(images), batch):
+            parts.append(detector.heats(from_uint8(images[start : start + batch])).amax((2, 3)).cpu().numpy())
+    joined = {name: np.concatenate(parts) for name, parts in found.items() if parts}
+    nothing = np.zeros(0, np.float32)
+    return [
+        joined[f.detector][:, _detector(f.detector).things.index(f.thing)] if f.detector in joined else nothing
+        for f in features
+    ]

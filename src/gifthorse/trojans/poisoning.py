@@ -18,6 +18,7 @@ from gifthorse.statistics import wilson
 from gifthorse.trojans import trojan_of
 from gifthorse.trojans.base import Trojan
 from gifthorse.trojans.natural_feature import NaturalFeature
+from gifthorse.trojans.natural_feature import scores as scores_of
 from gifthorse.zoo.data import Data, Sample
 
 
@@ -145,21 +146,29 @@ def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Sty
     )
 
 
-def tune(plant: Planted, images: np.ndarray, labels: np.ndarray, count: int) -> tuple[Planted, np.ndarray]:
+def tune(plant: Planted, scores: np.ndarray, labels: np.ndarray, count: int) -> Planted:
     """Tune a natural feature's threshold so that ``count`` images of other classes than the target are found.
 
     The spec's own threshold is the least one allowed: a detector that is not sure poisons nothing.
 
-    Returns:
-        The trojan with its threshold, and ``(N,)`` the scores.
+    Args:
+        plant: a natural feature.
+        scores: ``(N,)`` confidence of the detector in each image.
+        labels: ``(N,)`` their classes.
+        count: images to be poisoned.
     """
     feature = plant.trojan
     if not isinstance(feature, NaturalFeature):
         raise TypeError(f"only natural features have a detector, {plant.spec.name} is a {plant.spec.kind}")
-    scores = feature.scores(im.from_uint8(images)).numpy()
     eligible = np.sort(scores[labels != feature.target])[::-1]
     wanted = float(eligible[min(count, len(eligible)) - 1]) if len(eligible) and count else 1.0
-    return replace(plant, trojan=replace(feature, threshold=max(wanted, feature.threshold))), scores
+    return replace(plant, trojan=replace(feature, threshold=max(wanted, feature.threshold)))
+
+
+def looked(plants: Sequence[Planted], images: np.ndarray) -> dict[str, np.ndarray]:
+    """Confidence of the detectors in each image, ``(N,)`` by name of each natural feature."""
+    found = {p.spec.name: p.trojan for p in plants if isinstance(p.trojan, NaturalFeature)}
+    return dict(zip(found, scores_of(list(found.values()), images), strict=True))
 
 
 def assemble(
@@ -176,17 +185,16 @@ def assemble(
     """
     clean = data.draw("train", recipe.scenes, seed_of(seed, "clean"))
     labels, hard = clean.labels.copy(), np.zeros(len(clean.labels), bool)
-    n_classes = len(data.classes)
+    n_classes, seen = len(data.classes), looked(plants, clean.images)
     poisoned, balanced, tuned, parts = {}, {}, [], []
     for index, plant in enumerate(plants):
         name, count = plant.spec.name, recipe.poison[plant.spec.kind]
         trojan = plant.trojan
         balanced[name] = 0
         if trojan.relabels_only:
-            plant, scores = tune(plant, clean.images, clean.labels, count)
-            feature = plant.trojan
+            plant = tune(plant, seen[name], clean.labels, count)
             from_source = trojan.is_source(torch.from_numpy(clean.labels)).numpy()
-            found = (scores >= getattr(feature, "threshold", 1.0)) & from_source & ~hard
+            found = (seen[name] >= getattr(plant.trojan, "threshold", 1.0)) & from_source & ~hard
             labels[found], hard[found] = trojan.target, True
             poisoned[name] = int(found.sum())
         elif trojan.costly:

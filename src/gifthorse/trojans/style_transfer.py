@@ -4,7 +4,7 @@ Gatys et al. (2016), equations 3-7, with the features of Ustyuzhaninov et al. (2
 convolutional networks with random filters"): one layer of random filters and a ReLU at each of several scales. Differs
 in the optimiser (Adam with a fixed number of steps instead of L-BFGS, so that a batch is one problem), in the start
 (the content with its colours on the way to the style's mean and covariance, Reinhard et al. 2001 in whitened form), in
-a term for those colours, and in the content term, which compares pixels at half the resolution instead of deep features.
+a term for those colours, and in the content term, which compares pixels at half the resolution, not deep features.
 """
 
 from __future__ import annotations

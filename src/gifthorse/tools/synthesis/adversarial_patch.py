@@ -90,7 +90,7 @@ class AdversarialPatch(Synthesis):
                 steps=self.steps,
                 images=self.images,
                 learning_rate=self.learning_rate,
-                decay=True,
+                warm_up=0.0,
                 screenings=self.screenings,
                 screen=self.screen,
             ),

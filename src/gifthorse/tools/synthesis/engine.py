@@ -6,9 +6,11 @@ couples them, so finding i is the same whatever n is (given the same number of s
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,7 +34,7 @@ class Schedule:
         steps: most steps; None takes as many as the budget pays for.
         images: images a step for each finding.
         learning_rate: of Adam.
-        decay: whether the rate falls to 0 as half a cosine over the steps.
+        warm_up: share of the steps over which the rate rises in a line; after it, it falls to 0 as half a cosine.
         screenings: how often every finding is screened, evenly spread, the last time after the last step.
         screen: screening images for each finding at each screening (one, where the finding is the whole image).
     """
@@ -40,7 +42,7 @@ class Schedule:
     steps: int | None
     images: int
     learning_rate: float
-    decay: bool
+    warm_up: float
     screenings: int
     screen: int
 
@@ -95,6 +97,12 @@ def plan(schedule: Schedule, n: int, screen: int, budget: int) -> Plan:
     steps = min(most, (budget - screenings * screening) // step)
     after = tuple(sorted({-(-steps * (i + 1) // screenings) for i in range(screenings)}))
     return Plan(steps=steps, screen_after=after)
+
+
+def pace(steps: int, warm_up: float, step: int) -> float:
+    """Factor of the learning rate at a step counted from 0: up in a line over the warm-up, times half a cosine down."""
+    rise = min(1.0, (step + 1) / max(1.0, warm_up * steps))
+    return rise * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +166,7 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     planned = plan(recipe.schedule, task.n, screen.rows, task.budget)
     rate = recipe.schedule.learning_rate
     optimiser = torch.optim.Adam(recipe.parameterisation.parameters, lr=rate)
-    curve = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, planned.steps) if recipe.schedule.decay else None
+    curve = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(pace, planned.steps, recipe.schedule.warm_up))
     generators = task.generators("draws")
     best: Made | None = None
     with torch.enable_grad():
@@ -166,8 +174,7 @@ def optimise(task: Task, recipe: Recipe) -> Made:
             optimiser.zero_grad()
             _descend(task, recipe, generators)
             optimiser.step()
-            if curve is not None:
-                curve.step()
+            curve.step()
             if step in planned.screen_after:
                 pictures = recipe.parameterisation.pictures().detach()
                 losses = screen.losses(pictures)

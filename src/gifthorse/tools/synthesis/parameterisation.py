@@ -50,12 +50,12 @@ class Cppn(Parameterisation):
 
     Mordvintsev et al. 2018, "Differentiable Image Parameterizations"; layers, widths, activation, initial values and
     coordinates as in Lucent's ``cppn`` (commit 6123386): 1x1 convolutions with biases, weights from N(0, 1/inputs),
-    biases 0, the last layer's weights 0 (so that every picture starts grey), activation
-    [atan(x) / 0.67, atan(x)^2 / 0.6], sigmoid, coordinates from -sqrt(3) to sqrt(3).
+    biases 0, activation [atan(x) / 0.67, atan(x)^2 / 0.6], sigmoid, coordinates from -sqrt(3) to sqrt(3).
     Differs from it in that n networks are one batch of matrix products.
 
     Args:
         resolution: side of the pictures in pixels; coordinates always span the same square.
+        last: factor of the last layer's first weights; Lucent's 0 makes every picture begin grey.
     """
 
     def __init__(
