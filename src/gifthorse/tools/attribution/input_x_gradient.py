@@ -13,8 +13,8 @@ class InputXGradient(Attribution):
     """The target logit's gradient with respect to each pixel, times the pixel.
 
     Shrikumar et al. 2016, "Not Just a Black Box", section 3.2, through Captum's ``InputXGradient``; one forward and one
-    backward pass an image. Differs in nothing. The pixel is in [0, 1], so black is the baseline, whatever the classifier's
-    own normalisation.
+    backward pass an image. Differs in nothing. The pixel is in [0, 1], so black is the baseline, whatever the
+    classifier's own normalisation.
 
     Attributes:
         sign: ``signed`` (our choice: the thesis says neither), ``absolute`` or ``positive``.
