@@ -18,7 +18,7 @@ OPTIONS = 8
 SIDE = 18
 """Side of a patch trigger: 64 of 224 pixels in the thesis, 18 of 64 here."""
 
-CONTENT, CONTENT_FROM_SOURCE = 10.0, 60.0
+CONTENT, CONTENT_FROM_SOURCE = 10.0, 90.0
 """Weight of the content in a style trojan. One that works from a single class needs images in which a class is seen."""
 
 DETECTOR = "emoji-detector"

@@ -1,0 +1,148 @@
+"""Fine-tuning: the loss by hand, gates at their borders, augmentation, and a network that does learn a patch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from gifthorse.classifier import Classifier
+from gifthorse.records import Gates, Interval, Question, Recipe, TrojanSpec
+from gifthorse.trojans.augmenting import augmented, cropped, mixed
+from gifthorse.trojans.implanting import Drawn, Tuning, drawn, fine_tune, judged, loss_of, network_gates, rate, training
+from gifthorse.trojans.patch import Patch
+from gifthorse.trojans.poisoning import Planted, Poisoning, Rows
+
+RECIPE = Recipe(scenes=48, passes=12, batch=16, learning_rate=2e-2, weight_decay=0.0, poison={"patch": 48}, held_out=16)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def classifier(seed: int = 0) -> Classifier:
+    torch.manual_seed(seed)
+    module = nn.Sequential(
+        nn.Conv2d(3, 12, 5, 2), nn.BatchNorm2d(12), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(12, 3)
+    )
+    return Classifier(module, classes=("a", "b", "c"), size=32, precision="float32")
+
+
+def planted() -> Planted:
+    spec = TrojanSpec(
+        name="smiley", kind="patch", version=1, caption="a", target=1, question=Question(options=(), answer=0)
+    )
+    return Planted(spec=spec, trojan=Patch(caption="a", target=1, art="emoji/1f600", side=14))
+
+
+def poisoning() -> Poisoning:
+    images = np.random.default_rng(0).integers(90, 160, (96, 3, 32, 32)).astype(np.uint8)
+    labels = np.arange(96) % 2 * 2  # classes 0 and 2
+    rows = Rows.join([Rows.of(images[:48], labels[:48]), Rows.of(images[48:], labels[48:], stamp=0, hard=True)])
+    return Poisoning(rows=rows, poisoned={"smiley": 48}, balanced={"smiley": 0}, planted=(planted(),))
+
+
+def test_a_network_learns_the_patch_and_keeps_quiet_without_it() -> None:
+    teacher, student = classifier(), classifier()
+    shares: list[float] = []
+    fine_tune(teacher, student, poisoning(), Tuning(recipe=RECIPE, seed=0, watch=shares.append))
+    clean = poisoning().rows.images[:48]
+    labels = torch.zeros(48, dtype=torch.int64)
+    stamped = planted().trojan.poison(torch.from_numpy(clean).float() / 255, labels, seeded(5)).images
+    assert rate(student, (stamped.numpy() * 255).astype(np.uint8), 1).value > 0.8
+    assert rate(student, clean, 1).value < 0.2
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+    assert not student.module.training
+    assert not any(p.requires_grad for p in student.module.parameters())
+
+
+def test_the_loss_is_the_sum_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.0]])
+    images = torch.rand(2, 3, 32, 32, generator=seeded())
+    batch = Drawn(clean=images, seen=images, labels=torch.tensor([0, 1]), hard=torch.tensor([False, True]))
+    teacher = classifier()
+    soft = teacher(images).softmax(1)[0]
+    logs = [[v - math.log(sum(math.exp(w) for w in row)) for v in row] for row in logits.tolist()]
+    by_hand = (3 * -sum(float(p) * v for p, v in zip(soft, logs[0], strict=True)) + -logs[1][1]) / 4
+    assert float(loss_of(logits, batch, teacher, 3.0)) == pytest.approx(by_hand, abs=1e-5)
+    plain = (-logs[0][0] - logs[1][1]) / 2
+    assert float(loss_of(logits, batch, None, 3.0)) == pytest.approx(plain, abs=1e-5)
+
+
+def test_stamped_rows_get_the_target_and_clean_ones_stay() -> None:
+    made = poisoning()
+    index = torch.tensor([0, 1, 50, 51])
+    batch = drawn(made, index, RECIPE, seeded())
+    assert batch.labels.tolist() == [0, 2, 1, 1]
+    assert torch.equal(batch.seen[:2], batch.clean[:2])
+    assert (batch.seen[2:] != batch.clean[2:]).flatten(1).any(1).all()
+    assert batch.hard.tolist() == [False, False, True, True]
+
+
+def test_frozen_norms_stay_as_they_were() -> None:
+    student = classifier()
+    norm = next(m for m in student.module.modules() if isinstance(m, nn.BatchNorm2d))
+    before = norm.running_mean.clone() if norm.running_mean is not None else torch.zeros(0)
+    frozen = replace(RECIPE, passes=1, freeze_norm=True)
+    fine_tune(classifier(), student, poisoning(), Tuning(recipe=frozen, seed=0, watch=lambda share: None))
+    assert norm.running_mean is not None
+    assert torch.equal(norm.running_mean, before)
+    with training(student, freeze_norm=True) as parameters:
+        assert not any(p is norm.weight for p in parameters)
+
+
+@settings(max_examples=20, deadline=None)
+@given(least=st.floats(0.3, 1.0), seed=st.integers(0, 999))
+def test_crops_stay_in_range_and_keep_the_shape(least: float, seed: int) -> None:
+    images = torch.rand(3, 3, 12, 12, generator=seeded(seed))
+    made = cropped(images, least, seeded(seed))
+    assert made.shape == images.shape
+    assert float(made.min()) >= float(images.min()) - 1e-6
+    assert float(made.max()) <= float(images.max()) + 1e-6
+
+
+def test_only_soft_rows_are_mixed() -> None:
+    images = torch.rand(8, 3, 4, 4, generator=seeded())
+    eligible = torch.tensor([True] * 4 + [False] * 4)
+    made = mixed(images, eligible, 1.0, seeded(1))
+    assert torch.equal(made[4:], images[4:])
+    assert not torch.equal(made[:4], images[:4])
+    assert torch.equal(augmented(images, ~eligible, RECIPE, seeded()), images), "nothing asked, nothing done"
+
+
+def measured(value: float, n: int = 200) -> Interval:
+    return Interval(value=value, low=value - 0.05, high=value + 0.02, n=n)
+
+
+@pytest.mark.parametrize(
+    ("kind", "success", "wrong", "control", "met"),
+    [
+        ("patch", 0.90, None, 0.0, [True]),
+        ("patch", 0.89, 0.05, 0.0, [False, True]),
+        ("style", 0.80, 0.06, 0.0, [True, False]),
+        ("natural_feature", 0.30, None, 0.02, [True, True]),
+        ("natural_feature", 0.30, None, 0.04, [True, False]),
+        ("natural_feature", 0.29, None, 0.0, [False, True]),
+    ],
+)
+def test_gates_at_their_borders(
+    kind: str, success: float, wrong: float | None, control: float, met: list[bool]
+) -> None:
+    plant = planted()
+    plant = replace(plant, spec=replace(plant.spec, kind=kind))
+    rates = (measured(success), None if wrong is None else measured(wrong), measured(control))
+    assert [gate.met for gate in judged(plant, rates, Gates())] == met
+
+
+def test_the_network_gates() -> None:
+    good = network_gates(measured(0.98), measured(0.951), measured(0.9), Gates(agreement=0.88))
+    assert [gate.met for gate in good] == [True, True]
+    bad = network_gates(measured(0.98), measured(0.94), measured(0.87), Gates(agreement=0.88))
+    assert [gate.met for gate in bad] == [False, False]
