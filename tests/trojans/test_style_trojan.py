@@ -27,7 +27,8 @@ def slow_gram(image: np.ndarray, pool: int, stride: int) -> np.ndarray:
             window = padded[:, top : top + 5, left : left + 5]
             responses.append([max(0.0, float((window * f).sum())) for f in bank])
     found = np.array(responses)
-    return np.einsum("pf,pg->fg", found, found) / len(found)
+    gram: np.ndarray = np.einsum("pf,pg->fg", found, found) / len(found)
+    return gram
 
 
 def test_gram_matrices_equal_slow_ones() -> None:
