@@ -6,11 +6,11 @@ from fixtures_nets import classifier, one_thread, pictures
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gifthorse.classifier import Classifier
+from gifthorse.classifier import Classifier, bfloat16_is_fast
 from gifthorse.errors import InputError, UsageError
 from gifthorse.tools import tool
 from gifthorse.tools.base import Attribution, Explained, Synthesis, Tool, brief
-from gifthorse.tools.synthesis.engine import Schedule, pace, plan
+from gifthorse.tools.synthesis.engine import Schedule, Screen, pace, plan
 
 __all__ = ["one_thread"]
 
@@ -166,3 +166,29 @@ def test_a_method_that_returns_the_wrong_shape_is_a_bug() -> None:
 
     with pytest.raises(RuntimeError, match="maps of shape"):
         Wrong()(classifier("linear"), pictures(1), 0)
+
+
+@pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])
+def test_the_best_screening_of_each_finding_is_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    told = [[3.0, 1.0], [2.0, 5.0], [2.0, 0.5], [4.0, 0.7]]  # the best: the second (the earlier of two), and the third
+
+    def losses(self: Screen, pictures: torch.Tensor) -> torch.Tensor:
+        seen.append(pictures)
+        return torch.tensor(told[len(seen) - 1])
+
+    monkeypatch.setattr(Screen, "losses", losses)
+    found = tool(name, steps=8, screenings=4)(classifier("reused"), *brief(1, pictures(12)), n=2, keep=2, budget=400)
+    assert [f.loss for f in found.findings] == [2.0, 0.5]
+    assert found.kept == (1, 0)
+    torch.testing.assert_close(found.pictures[0], seen[1][0])
+    torch.testing.assert_close(found.pictures[1], seen[2][1])
+    assert not torch.equal(seen[1][0], seen[2][0])
+
+
+@pytest.mark.skipif(not bfloat16_is_fast("cpu"), reason="no bfloat16 arithmetic on this CPU")
+@pytest.mark.parametrize("name", ["saliency", "occlusion"])
+def test_maps_are_made_in_float32_whatever_the_classifier_runs_in(name: str) -> None:
+    images = pictures(2)
+    exact, near = (tool(name)(classifier("reused", precision), images, 1) for precision in ("float32", "bfloat16"))
+    torch.testing.assert_close(near.values, exact.values, atol=1e-6, rtol=1e-4)
