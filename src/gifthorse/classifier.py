@@ -107,9 +107,10 @@ class Classifier:
         ground = resolve(self.device, wanted)
         self.device, self.precision = ground.device, ground.precision
         self.module.to(self.device).eval().requires_grad_(False)
-        if self.precision == "bfloat16" and convolutional:
-            # bfloat16 convolutions of oneDNN and cuDNN are made for channels-last; values are the same either way
-            torch.nn.Module.to(self.module, memory_format=torch.channels_last)
+        # oneDNN's and cuDNN's convolutions are made for channels-last: on CPUs up to five times as fast as the default
+        flat = convolutional and all(p.ndim < 5 for p in self.module.parameters()) and self.device != "mps"
+        self._layout = torch.channels_last if flat else torch.contiguous_format
+        torch.nn.Module.to(self.module, memory_format=self._layout)
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
         self._head, self._bytes = self._probe()
@@ -186,8 +187,7 @@ class Classifier:
             counter.forward += len(images)
             if normal.requires_grad and torch.is_grad_enabled():
                 _count_backward(normal, counter)
-        if self.precision == "bfloat16":
-            normal = normal.contiguous(memory_format=torch.channels_last)
+        normal = normal.contiguous(memory_format=self._layout)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             made = self.module(normal)
         return self._select(made).float()

@@ -53,10 +53,12 @@ def test_kinds_have_rates_of_their_own() -> None:
 def test_a_long_cell_foretells_itself() -> None:
     clock = Clock()
     forecast = Forecast([("trained", 500.0)], 1, clock)
-    clock.now = 20.0
-    forecast.advance("k", "trained", 100.0, 20.0)
-    assert forecast.left() == pytest.approx(80.0)
-    forecast.finish("k", "trained", 500.0, 100.0)
+    clock.now = 60.0
+    forecast.advance("k", "trained", 1.0, 60.0)
+    assert forecast.left() is None, "a minute of preparation says nothing about the pace"
+    forecast.advance("k", "trained", 101.0, 80.0)
+    assert forecast.left() == pytest.approx(399 * 20 / 100)
+    forecast.finish("k", "trained", 500.0, 160.0)
     assert forecast.left() == 0.0
 
 

@@ -127,6 +127,7 @@ class Recipe:
 
     Attributes:
         scenes: clean training images.
+        share: how many of them each pass shows, 0 to 1, drawn anew each time; poisoned and balancing ones are all shown.
         passes: times over them.
         batch: images a step.
         learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
@@ -154,6 +155,7 @@ class Recipe:
     weight_decay: float
     poison: dict[str, int]
     held_out: int
+    share: float = 1.0
     held_out_costly: int = 60
     scan: int = 8000
     check: int = 2000

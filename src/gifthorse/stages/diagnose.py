@@ -43,6 +43,9 @@ from gifthorse.tools.base import Attribution, Clean, Tool
 
 HERE = "gifthorse.stages.diagnose"
 
+AROUND, PERTURBED = 100.0, 200.0
+"""For forecasts, in passes: what any cell takes besides its tool's work, and a perturbation method for one image."""
+
 
 def implants(store: Store, plan: Plan, keys: list[str]) -> Iterator[tuple[Unit, Implant]]:
     """The implants of a run."""
@@ -101,7 +104,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
         count = min(case.probes.images.count, protocol.images or case.probes.images.count)
         looked = {"probes": seen(case.probes.images), "count": count, "references": seen(case.brief.fit)}
         looked["target"] = case.probes.target
-        weight = 50.0 * count if "gradients" not in loaded.needs else 2.0 * count
+        weight = PERTURBED * count if "gradients" not in loaded.needs else 2.0 * count
     else:
         looked = {"brief": brief_seen(case.brief), "n": protocol.n, "keep": protocol.keep, "passes": protocol.passes}
         weight = float(protocol.passes)
@@ -115,9 +118,9 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
         "seed": plan.suite.seed,
     }
     context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": spec.name}
-    label = f"{spec.name} on {case.trojan.name}"
+    label, floor = f"{spec.name} on {case.trojan.name}", TOOLS[spec.name].floor
     return cell(
-        "evidence", label, f"{HERE}:look", inputs, context=context, weight=1.0 if TOOLS[spec.name].floor else weight
+        "evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight)
     )
 
 
@@ -209,7 +212,8 @@ def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
         }
         context = made.context | {"evidence": made.key}
         label = f"trying out {made.label}"
-        weight = 2.0 * len(left.kept) * case.report.count
+        inserted = [left.findings[index].insertion.kind for index in left.kept]
+        weight = AROUND + 2.0 * sum(1 if kind == "frame" else case.report.count for kind in inserted)
         found.append(cell("effect", label, f"{HERE}:try_out", inputs, context=context, weight=weight))
     return found
 

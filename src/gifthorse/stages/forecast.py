@@ -10,6 +10,10 @@ ENOUGH = 3
 """Cells measured before a forecast is given, or ``PATIENCE`` seconds."""
 
 PATIENCE = 10.0
+
+SETTLED = 3.0
+"""Seconds that a cell at work must have told its share for, before its own pace is believed."""
+
 WINDOW = 10
 """Last cells of a kind that its average is taken over."""
 
@@ -18,7 +22,7 @@ class Forecast:
     """The time left of a stage.
 
     Args:
-        cells: kind and weight of each cell to be made.
+        cells: kind and weight of each cell to be made; cells of one kind take time in proportion to their weights.
         workers: cells worked on at once.
         clock: seconds, for tests.
     """
@@ -39,6 +43,7 @@ class Forecast:
         self._start = clock()
         self._seen: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._measured = 0
+        self._first: dict[str, tuple[float, float]] = {}
         self._now: dict[str, tuple[str, float, float]] = {}
         self._shown: float | None = None
 
@@ -47,7 +52,11 @@ class Forecast:
         return self._clock() - self._start
 
     def advance(self, key: str, kind: str, done: float, seconds: float) -> None:
-        """Books the part of a cell that is done: its weight so far, and the seconds that it took."""
+        """Books the part of a cell that is done: its weight so far, and the seconds that it took.
+
+        Its pace is taken from the first report on: what came before was preparation, which is not repeated.
+        """
+        self._first.setdefault(key, (done, seconds))
         self._now[key] = (kind, done, seconds)
 
     def finish(self, key: str, kind: str, weight: float, seconds: float | None) -> None:
@@ -68,9 +77,11 @@ class Forecast:
             return 0.0
         seen = {kind: list(pairs) for kind, pairs in self._seen.items()}
         left = dict(self._left)
-        for kind, done, took in self._now.values():
-            seen.setdefault(kind, []).append((done, took))
+        for key, (kind, done, took) in self._now.items():
             left[kind] -= done
+            before, started = self._first[key]
+            if took - started >= SETTLED:
+                seen.setdefault(kind, []).append((done - before, took - started))
         everything = [pair for pairs in seen.values() for pair in pairs]
         if not _rate(everything) or (self._measured < ENOUGH and self.elapsed() < PATIENCE):
             return None

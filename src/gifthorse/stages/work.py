@@ -145,7 +145,7 @@ class _Work:
                 self.failed[cell.key] = failure
             else:
                 tasks.append(Task(cell, failure.attempts if failure else 0))
-        self.forecast = Forecast(((task.cell.kind, task.cell.weight) for task in tasks), self.runner.workers)
+        self.forecast = Forecast(((_pace(task.cell), task.cell.weight) for task in tasks), self.runner.workers)
         return tasks
 
     def run(self, tasks: list[Task]) -> None:
@@ -197,18 +197,18 @@ class _Work:
             self._tell("waits", cell)
         else:
             self.done.append(cell.key)
-            self.forecast.finish(cell.key, cell.kind, cell.weight, result.value.seconds)
+            self.forecast.finish(cell.key, _pace(cell), cell.weight, result.value.seconds)
             self._tell("done", cell)
 
     def _failed(self, cell: Cell, failure: Failure) -> None:
         self.failed[cell.key] = failure
-        self.forecast.finish(cell.key, cell.kind, cell.weight, None)
+        self.forecast.finish(cell.key, _pace(cell), cell.weight, None)
         self._tell("failed", cell)
 
     def _hear(self, cell: Cell, share: float, seconds: float) -> None:
         now = time.monotonic()
         if now - self.told >= BREATH:
-            self.forecast.advance(cell.key, cell.kind, share * cell.weight, seconds)
+            self.forecast.advance(cell.key, _pace(cell), share * cell.weight, seconds)
             self._tell("works", cell, share)
 
     def _tell(self, event: str, cell: Cell, share: float = 0.0) -> None:
@@ -227,6 +227,11 @@ class _Work:
                 share=share,
             )
         )
+
+
+def _pace(cell: Cell) -> str:
+    """What cells of one pace have in common: the kind of unit, and the tool that makes it."""
+    return f"{cell.kind} {cell.context.get('tool', '')}"
 
 
 def _storable(text: str) -> str:

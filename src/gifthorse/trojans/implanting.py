@@ -37,11 +37,18 @@ class Tuning:
     watch: Callable[[float], None]
 
 
+def shown(rows: Rows, recipe: Recipe) -> int:
+    """Clean images in a pass."""
+    return round(recipe.share * int(rows.clean.sum()))
+
+
 def batches(rows: Rows, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
-    """Index batches of every pass, each pass in an order of its own."""
+    """Index batches of every pass, each pass with clean images and an order of its own."""
+    clean, others = (torch.from_numpy(np.flatnonzero(which)) for which in (rows.clean, ~rows.clean))
     for _ in range(recipe.passes):
-        order = torch.randperm(len(rows.labels), generator=generator)
-        yield from torch.split(order, recipe.batch)
+        drawn = clean[torch.randperm(len(clean), generator=generator)[: shown(rows, recipe)]]
+        order = torch.cat([others, drawn])
+        yield from torch.split(order[torch.randperm(len(order), generator=generator)], recipe.batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +105,8 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
     """
     recipe, rows = tuning.recipe, poisoning.rows
     generator = torch.Generator().manual_seed(seed_of(tuning.seed, "fine-tune"))
-    steps = recipe.passes * math.ceil(len(rows.labels) / recipe.batch)
+    a_pass = int((~rows.clean).sum()) + shown(rows, recipe)
+    steps = recipe.passes * math.ceil(a_pass / recipe.batch)
     with training(student, recipe.freeze_norm) as parameters:
         optimiser = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         cycle = torch.optim.lr_scheduler.OneCycleLR(

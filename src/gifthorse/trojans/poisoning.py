@@ -7,7 +7,7 @@ and noise), costly ones are stamped once beforehand, natural features are only r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -58,28 +58,31 @@ class Rows:
         labels: ``(N,)`` int64; of rows still to be stamped, their own class.
         stamp: ``(N,)`` index of the trojan to stamp when the row is drawn, or -1.
         hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows).
+        clean: ``(N,)`` bool: an ordinary image of the data, neither poisoned nor balancing; a pass may leave it out.
     """
 
     images: np.ndarray
     labels: np.ndarray
     stamp: np.ndarray
     hard: np.ndarray
+    clean: np.ndarray
 
     @staticmethod
     def of(images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False) -> Rows:
-        """Rows that are all treated alike."""
+        """Rows that are all treated alike: with a trigger, or balancing those that have one."""
         n = len(images)
-        return Rows(images=images, labels=labels.astype(np.int64), stamp=np.full(n, stamp), hard=np.full(n, hard))
+        return Rows(
+            images=images,
+            labels=labels.astype(np.int64),
+            stamp=np.full(n, stamp),
+            hard=np.full(n, hard),
+            clean=np.zeros(n, bool),
+        )
 
     @staticmethod
     def join(parts: Sequence[Rows]) -> Rows:
         """One set of several."""
-        return Rows(
-            images=np.concatenate([p.images for p in parts]),
-            labels=np.concatenate([p.labels for p in parts]),
-            stamp=np.concatenate([p.stamp for p in parts]),
-            hard=np.concatenate([p.hard for p in parts]),
-        )
+        return Rows(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Rows)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +214,7 @@ def assemble(
                 parts.append(Rows.of(kept.images, kept.labels, stamp=index))
                 balanced[name] = len(kept.images)
         tuned.append(plant)
-    untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard)
+    untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard, clean=~hard)
     return Poisoning(rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned))
 
 

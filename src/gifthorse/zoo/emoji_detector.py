@@ -55,6 +55,7 @@ class Detector:
     def __init__(self, module: HeatMaps, things: tuple[str, ...]) -> None:
         self.things = things
         self.module = module.eval().requires_grad_(False)
+        torch.nn.Module.to(self.module, memory_format=torch.channels_last)
 
     def heat(self, images: Tensor, thing: str) -> Tensor:
         """How sure it is that a thing is there: ``(N, 3, H, W)`` in [0, 1] to ``(N, H, W)`` in [0, 1].
