@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
+from gifthorse import registry
 from gifthorse.errors import MissingExtra, UsageError
 from gifthorse.records import Spec
 from gifthorse.registry import Row, Table, with_settings
@@ -79,19 +79,69 @@ def test_listing_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {name for name in set(sys.modules) - before if "no_such" in name} == set()
 
 
-def test_another_package_adds_a_row_by_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Row(f"{__name__}:Pencil", "drawing", 7, "elsewhere")
+def test_a_value_of_another_type_is_told_the_right_one() -> None:
+    with pytest.raises(UsageError, match="width = 'wide'") as caught:
+        TABLE.make("soft", {"width": "wide"})
+    assert caught.value.remedy == "a value of the type float"
+    with pytest.raises(UsageError, match="colours"):
+        TABLE.make("soft", {"colours": [1]})
+    assert TABLE.make("soft", {"width": 3}) == Pencil(width=3)
 
-    class Point:
-        name = "hard"
 
-        def load(self) -> Callable[[], Row]:
-            return lambda: row
+def test_a_name_that_is_not_there_is_not_in_the_table() -> None:
+    assert "sofd" not in TABLE
 
-    def points(*, group: str) -> list[Any]:
-        return [Point()] if group == "gifthorse.pencil" else []
 
-    monkeypatch.setattr(importlib.metadata, "entry_points", points)
-    assert TABLE["hard"] == row
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Adds entry points of the group of pencils, as name=value."""
+
+    def add(**points: str) -> None:
+        found = [importlib.metadata.EntryPoint(name, value, "gifthorse.pencil") for name, value in points.items()]
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda: importlib.metadata.EntryPoints(found))
+        registry._entry_points.cache_clear()
+
+    yield add
+    registry._entry_points.cache_clear()
+
+
+ROW = Row(f"{__name__}:Pencil", "drawing", 7, "elsewhere")
+
+
+def row() -> Row:
+    return ROW
+
+
+def test_another_package_adds_a_row_by_an_entry_point(added: Callable[..., None]) -> None:
+    added(hard=f"{__name__}:row")
+    assert TABLE["hard"] == ROW
     assert TABLE.spec("hard").version == 7
     assert len(TABLE) == 5
+    assert TABLE.problems == {}
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "told"),
+    [
+        ("gifthorse_no_such_package.pencils:row", MissingExtra, "needs the package 'gifthorse_no_such_package'"),
+        (f"{__name__}:nothing", UsageError, "AttributeError"),
+        (f"{__name__}:Row", UsageError, "TypeError"),
+        (f"{__name__}:Pencil", UsageError, "is a Pencil and no Row"),
+    ],
+)
+def test_a_broken_row_of_another_package_breaks_itself_alone(
+    where: str, error: type[Exception], told: str, added: Callable[..., None]
+) -> None:
+    added(hard=where)
+    assert "hard" not in TABLE
+    assert [row.kind for row in TABLE.values()] == ["drawing"] * 4
+    assert list(TABLE.problems) == ["hard"]
+    for use in (TABLE.__getitem__, TABLE.load, TABLE.make, TABLE.spec):
+        with pytest.raises(error, match=told):
+            use("hard")
+
+
+def test_another_package_cannot_take_a_built_in_name(added: Callable[..., None]) -> None:
+    added(soft=f"{__name__}:row")
+    assert TABLE["soft"].version == 3
+    assert "the name of a built-in one" in str(TABLE.problems["soft"])
