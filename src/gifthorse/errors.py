@@ -20,6 +20,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+EXIT_CODES = {
+    0: "did what it was asked to",
+    1: "met a bug of gifthorse; the traceback is in the file that it names",
+    2: "was called with a wrong name, option or key",
+    3: "was given a file or folder that is not what it should be",
+    4: "finished, and some of its cells failed",
+    5: "reached a limit of time, memory or disk; the same command goes on",
+    130: "was interrupted (Ctrl-C); the same command goes on",
+    143: "was terminated (SIGTERM); the same command goes on",
+}
+"""What a command's exit code means."""
+
 
 class GifthorseError(Exception):
     """The root: an error that has a cause and a remedy, and speaks of the caller's call."""
