@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = frozenset({"meta", "link", "img", "br", "line", "circle", "rect", "path", "input"})
+VOID = frozenset({"wbr", "meta", "link", "img", "br", "line", "circle", "rect", "path", "input"})
 
 
 @dataclass

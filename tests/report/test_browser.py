@@ -123,6 +123,7 @@ def test_a_number_opens_its_record(opened: Visit) -> None:
     target = link.get_attribute("href")
     link.click()
     assert page.evaluate(f"document.querySelector('{target}').open") is True
+    assert page.evaluate(f"document.querySelector('{target}').parentElement.closest('details').open") is True
     assert page.locator(target).bounding_box()["y"] < 860
     mean = page.locator("#judged a.n").last
     mean.click()
@@ -164,6 +165,34 @@ def test_nothing_hangs_over_the_edge(browser: Any, report_path: Path, width: int
     made = visit(browser, report_path, viewport={"width": width, "height": 844})
     made.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
     assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+    made.page.context.close()
+
+
+def test_a_table_that_goes_on_to_the_right_says_so(browser: Any, report_path: Path) -> None:
+    made = visit(browser, report_path, viewport={"width": 390, "height": 844})
+    region = made.page.locator("#judged .scroll").first
+    assert region.evaluate("region => region.scrollWidth > region.clientWidth")
+    assert "more" in region.get_attribute("class").split()
+    region.evaluate("region => region.scrollTo(region.scrollWidth, 0)")
+    made.page.wait_for_function("!document.querySelector('#judged .scroll').classList.contains('more')")
+    assert "more" not in made.page.locator("#planted .scroll").first.get_attribute("class").split()
+    made.page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_table_of_trojans_is_seen_whole(browser: Any, report_path: Path, width: int) -> None:
+    made = visit(browser, report_path, viewport={"width": width, "height": 844})
+    region = made.page.locator("#planted .scroll").first
+    assert region.evaluate("region => region.scrollWidth - region.clientWidth") <= 1
+    label = "cell => getComputedStyle(cell, '::before').content"
+    shown = made.page.locator("#planted td[data-label='success']").first.evaluate(label)
+    assert shown == ('"success"' if width == 390 else "none")
+    names = made.page.locator("#planted .scroll").first.locator("tbody th a")
+    orders = []
+    for _ in range(2):
+        made.page.locator("#planted th button").first.click()
+        orders.append(names.all_text_contents())
+    assert orders == [sorted(orders[0], reverse=True), sorted(orders[0])]
     made.page.context.close()
 
 
@@ -218,6 +247,7 @@ def test_print_has_no_furniture_and_black_ink(opened: Visit) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
+    assert not page.evaluate("[...document.querySelectorAll('#ran details, #trojans details')].some((n) => n.open)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert not page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
     assert len(page.pdf()) > 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import math
 import re
@@ -16,7 +17,7 @@ from PIL import Image
 from reading import Reader
 
 from gifthorse.records import Interval
-from gifthorse.report import words
+from gifthorse.report import environment, words
 from gifthorse.report.charts import Dot, Mark, Span, axis, box, heat_of, interval, legend, plane
 from gifthorse.report.pictures import colour, encode, own_scale
 
@@ -87,6 +88,18 @@ def test_a_plane_has_a_dot_a_tool_and_names_that_do_not_cover_each_other() -> No
     assert min(np.diff(lines)) >= 14
 
 
+def test_a_name_in_the_plane_keeps_off_the_intervals_of_others() -> None:
+    left = Dot(name="adversarial_patch", tone="tool", x=60.0, y=0.32, low=0.16, high=0.49)
+    right = Dot(name="cppn_target", tone="tool", x=240.0, y=0.30, low=0.14, high=0.47)
+    svg = plane([left, right], "two", ticks=(1, 1000), names=("1 s", "1,000 s"), marks=[])
+    first, second = attributes(svg, "name tool")
+    assert first["text-anchor"] == "end"
+    assert abs(float(first["y"]) - float(second["y"])) >= 14 or second["text-anchor"] == "start"
+    for x, side in ((2.0, "start"), (60.0, "start"), (700.0, "end")):
+        alone = plane([dataclasses.replace(left, x=x)], "one", ticks=(1, 1000), names=("1 s", "1,000 s"), marks=[])
+        assert attributes(alone, "name tool")[0]["text-anchor"] == side, "it would hang over an edge on a phone"
+
+
 def test_tint_begins_at_chance() -> None:
     assert [heat_of(value, 0.125) for value in (0.0, 0.125, 0.5625, 1.0, NAN)] == ["0.000"] * 2 + [
         "0.500",
@@ -153,12 +166,36 @@ def test_pictures_are_small_and_say_the_same_each_time() -> None:
         (words.counted(1, "trojan"), "1 trojan"),
         (words.counted(0, "trojan"), "0 trojans"),
         (words.signs(">= 90%"), "≥ 90%"),
+        (words.signs("lower bound >= 5 x 4.2%"), "lower bound ≥ 5 × 4.2%"),
+        (words.between(Interval(value=0.8, low=-0.2, high=1.355, n=5), "percent"), "0.0–100.0%"),
+        (words.loss(0.0), "0"),
+        (words.loss(NAN), "n/a"),
+        (words.loss(-87.4399), "−87.4"),
+        (words.loss(0.0781), "0.0781"),
+        (words.loss(12345.6), "12,346"),
+        (words.loss(3e-7), "3e−7"),
+        (words.loss(-3e-12), "−3e−12"),
+        (words.moment("2026-11-24T06:06:47+00:00"), "24 November 2026, 06:06 UTC"),
+        (words.moment("2026-11-24T01:30:00+02:00"), "23 November 2026, 23:30 UTC"),
+        (words.moment("2026-11-24"), "2026-11-24"),
+        (words.moment("not recorded"), "not recorded"),
+        (words.machine({"cores": 2, "processor": "AMD EPYC", "system": "Linux"}), "AMD EPYC, 2 cores, Linux"),
+        (words.machine({"cores": 1, "memory": "4 GiB"}), "1 core, memory 4 GiB"),
+        (words.machine({}), ""),
+        (words.measure("pearson"), "Pearson correlation"),
+        (words.measure("my_own"), "my_own"),
+        (words.unit("my_own"), ""),
         (words.visible("a\x00b\rc\x7f\ud800\x85"), "a␀b␍c␡��"),
         (words.visible("tab\tline\n"), "tab\tline\n"),
     ],
 )  # fmt: skip
 def test_numbers_and_names_as_people_read_them(given: str, shown: str) -> None:
     assert given == shown
+
+
+def test_a_name_may_break_after_its_underscores_and_nowhere_passes_unescaped() -> None:
+    drawn = environment().from_string("{{ name|breakable }}").render(name="a_<b>_\x00")
+    assert drawn == "a_<wbr>&lt;b&gt;_<wbr>␀"
 
 
 def test_long_data_says_how_much_is_left_out() -> None:

@@ -125,6 +125,67 @@ def test_the_page_says_what_the_tables_say(context: Page, store: Store) -> None:
         assert (number.value, number.href) == (row["value"], f"#u-{row['key'][:12]}")
 
 
+def test_the_first_figure_shows_what_the_judge_s_table_says(context: Page, page: Reader) -> None:
+    (found,), (judged,) = context.synthesis, context.judged
+    assert (found.judge, found.chance) == (judged.judge, judged.chance)
+    columns = [column.text for group in judged.groups for column in group.columns]
+    rows = {row.tool.name: dict(zip(columns, row.cells, strict=True)) for row in judged.rows}
+    compared = 0
+    for column in found.best:
+        for tool, best in zip(found.tools, column.best, strict=True):
+            assert best.cell == rows[tool.name][column.link.text]
+            compared += 1
+    assert compared >= 4
+    (glance,) = [e for e in page.elements if e.attributes.get("id") == "glance"]
+    assert f"Guessing gives {found.chance}" in glance.text
+    assert len([e for e in glance.inside if "under" in e.attributes.get("class", "").split()]) == compared
+
+
+def test_a_gate_is_named_once_and_says_what_was_asked(context: Page, page: Reader) -> None:
+    (planted,) = context.planted
+    gates = [(row.link.text, gate) for row in planted.rows for gate in row.gates]
+    assert gates
+    assert not [gate.name for trojan, gate in gates if gate.name.startswith(f"{trojan}:")]
+    shown = " ".join(e.text for e in page.with_class("gates"))
+    for _, gate in gates:
+        assert f"{gate.name} {gate.measured}, asked {gate.asked}" in shown or f"{gate.name} {gate.asked}" in shown
+
+
+def test_a_tool_is_shown_against_the_best_floor(context: Page) -> None:
+    (part,) = context.attribution
+    pearson = part.scores[0]
+    assert pearson.measure == "Pearson correlation"
+    floors = [row for row in pearson.rows if row.tool.role == "floor"]
+    best = max(floors, key=lambda row: row.median.value)
+    assert f"The red line is the median of {best.tool.name}" in pearson.note
+    for row in pearson.rows:
+        (line,) = [e for e in Reader(row.chart).elements if e.attributes.get("class") == "rival"]
+        assert line.attributes["x1"] == f"{100 * (best.median.value + 0.5) / 1.5:.2f}%"
+
+
+def test_every_number_of_a_rate_says_of_how_many(page: Reader, context: Page) -> None:
+    (planted,) = context.planted
+    cells = [e for e in page.of("td") if e.attributes.get("data-label") in ("success", "clean control")]
+    assert len(cells) == 2 * len(planted.rows)
+    assert all("n = " in cell.text for cell in cells)
+
+
+def test_one_reason_is_said_once_with_every_trojan(context: Page) -> None:
+    entries = [(entry.label, entry.what, entry.reason) for entry in context.missing.silent]
+    assert len(entries) == len(set(entries))
+    assert all(entry.links for entry in context.missing.silent)
+
+
+def test_records_are_listed_by_kind_in_the_order_of_a_run(context: Page, store: Store) -> None:
+    kinds = [group.kind for group in context.ran.records]
+    assert kinds == [
+        kind for kind in ("stamped", "trained", "implant", "evidence", "effect", "verdict") if kind in kinds
+    ]
+    listed = [unit.key for group in context.ran.records for unit in group.units]
+    assert sorted(listed) == sorted(unit.key for unit in store.units())
+    assert all(unit.kind == group.kind for group in context.ran.records for unit in group.units)
+
+
 def test_what_is_missing_is_said(page: Reader, context: Page) -> None:
     text = " ".join(page.texts)
     assert REFUSAL in text

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from gifthorse.report.build_costs import costs
 from gifthorse.report.build_found import synthesis
@@ -109,7 +109,7 @@ def draw(page: Page) -> str:
 
 def environment() -> jinja2.Environment:
     """The templates' environment: everything is escaped, and an unknown name is an error."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("gifthorse.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -118,12 +118,19 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["breakable"] = _breakable
+    return made
 
 
 def _finalize(value: Any) -> Any:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return visible(value)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may break after its underscores, where a column is narrow."""
+    return Markup("_<wbr>").join(escape(visible(part)) for part in name.split("_"))
 
 
 def _text(name: str) -> str:

@@ -108,6 +108,7 @@ def _stages(desk: Desk) -> tuple[StageRow, ...]:
         rows.append(
             StageRow(
                 kind=kind,
+                what=words.unit(kind),
                 units=desk.plain(len(units), words.whole(len(units)), keys, what),
                 seconds=desk.plain(taken, words.seconds(taken), keys, what),
             )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from gifthorse.records import Evidence, Finding
 from gifthorse.report import words
+from gifthorse.report.build_judged import cell, chance_of, judges_of
+from gifthorse.report.build_planted import NOTHING
 from gifthorse.report.contexts import Picture
-from gifthorse.report.contexts_found import BestRow, Gallery, Grid, GridRow, Made, Synthesis
+from gifthorse.report.contexts_found import Best, BestRow, Gallery, Grid, GridRow, Made, Synthesis
 from gifthorse.report.desk import Desk, classes, part_anchor, sources, tool_name, tools_of
 from gifthorse.report.gather import Kept, Puzzle
 
@@ -19,6 +21,8 @@ def synthesis(desk: Desk, network: str) -> Synthesis | None:
     if not puzzles:
         return None
     tools = tools_of([e for p in puzzles for e in p.evidence if e.record.kind == "synthesis"])
+    judge = next(iter(judges_of(desk, network)), "")
+    chance = chance_of(desk, network, judge)
     first = next((p for p in puzzles if p.name == CHOSEN), puzzles[0])
     return Synthesis(
         anchor=part_anchor("synthesis", network),
@@ -27,11 +31,22 @@ def synthesis(desk: Desk, network: str) -> Synthesis | None:
         best=tuple(
             BestRow(
                 link=desk.local(puzzle),
-                truth=desk.truth(puzzle, 72),
-                best=tuple(_best(desk, puzzle, tool) for tool in tools),
+                truth=desk.truth(puzzle, 64),
+                success=desk.number(
+                    puzzle.success.success if puzzle.success else NOTHING, [puzzle.implant.key], "percent"
+                ),
+                best=tuple(
+                    Best(
+                        picture=_best(desk, puzzle, tool),
+                        cell=cell(desk, puzzle, tool, judge, chance) if judge else None,
+                    )
+                    for tool in tools
+                ),
             )
             for puzzle in puzzles
         ),
+        judge=judge,
+        chance=words.score(chance, 3),
         grids=tuple(_grid(desk, puzzle, tools, opened=puzzle is first) for puzzle in puzzles),
     )
 
@@ -39,7 +54,7 @@ def synthesis(desk: Desk, network: str) -> Synthesis | None:
 def _best(desk: Desk, puzzle: Puzzle, tool: str) -> Picture | None:
     for kept in puzzle.of(tool):
         for index in kept.record.kept:
-            made = _made(desk, puzzle, kept, index, 72)
+            made = _made(desk, puzzle, kept, index, 64)
             if made.picture is not None:
                 return made.picture
     return None
@@ -49,8 +64,8 @@ def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...], *, opened: bool) -
     spec = puzzle.case.trojan
     return Grid(
         link=desk.local(puzzle),
-        note=f"{words.kind(spec.kind)}, {sources(puzzle)} to {classes(puzzle)(spec.target)}",
-        truth=desk.truth(puzzle, 96),
+        note=f"{words.kind(spec.kind)}, {sources(puzzle)} → {classes(puzzle)(spec.target)}",
+        truth=desk.truth(puzzle, 128),
         rows=tuple(_grid_row(desk, puzzle, tool) for tool in tools),
         open=opened,
     )
@@ -58,7 +73,7 @@ def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...], *, opened: bool) -
 
 def _grid_row(desk: Desk, puzzle: Puzzle, tool: str) -> GridRow:
     pieces = puzzle.of(tool)
-    made = tuple(_made(desk, puzzle, kept, index, 96) for kept in pieces for index in kept.record.kept)
+    made = tuple(_made(desk, puzzle, kept, index, 128) for kept in pieces for index in kept.record.kept)
     return GridRow(tool=tool_name(tool), made=made, excuse="" if made else excuse(pieces))
 
 
@@ -82,7 +97,7 @@ def _made(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], index: int, width: i
     return Made(
         picture=picture,
         words=finding.words or "",
-        loss=desk.plain(finding.loss, words.score(finding.loss), [kept.key]),
+        loss=desk.plain(finding.loss, words.loss(finding.loss), [kept.key]),
         kept=bool(rank),
     )
 
@@ -103,13 +118,13 @@ def _gallery(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], several: bool) ->
     rest = sorted(set(range(len(record.findings))) - set(record.kept), key=lambda i: (record.findings[i].loss, i))
     shown = [*record.kept, *(rest if desk.everything else ())]
     how = {_how(finding) for finding in record.findings}
-    settings = [words.listed(sorted(how)), words.settings(record.tool.settings), *record.hints]
+    told = [f"{len(record.findings)} made, {len(record.kept)} kept", words.listed(sorted(how)), *record.hints]
     if several:
-        settings.append(f"seed {record.seed}")
+        told.append(f"seed {record.seed}")
     return Gallery(
         tool=tool_name(record.tool.name),
         href=desk.ledger.link([kept.key], ""),
-        settings="; ".join(part for part in settings if part),
+        told="; ".join(part for part in told if part),
         made=tuple(_made(desk, puzzle, kept, index, 96) for index in shown),
         unshown=len(record.findings) - len(shown),
         excuse="" if record.findings else excuse((kept,)),

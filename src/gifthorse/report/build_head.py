@@ -62,14 +62,14 @@ def head(desk: Desk, parts: tuple[Sequence[Planted], Sequence[Attribution], Sequ
 def _facts(desk: Desk, suite: Mapping[str, Any]) -> tuple[Fact, ...]:
     plan = desk.run.plan
     keys = sorted(unit.key for unit in desk.run.units)
-    protocol = desk.run.planned.get("protocol")
+    protocol, machine = desk.run.planned.get("protocol"), plan.get("machine")
     told = {
         "suite digest": digest(suite)[:12] if suite else "not recorded",
         "run digest": digest(keys)[:12],
-        "made": plan.get("started") or "not recorded",
+        "made": words.moment(str(plan.get("started") or "not recorded")),
         "protocol": protocol.get("name") if isinstance(protocol, Mapping) else protocol,
-        "machine": plan.get("machine"),
-        "ground": desk.run.planned.get("ground"),
+        "machine": words.machine(machine) if isinstance(machine, Mapping) else machine,
+        "arithmetic": desk.run.planned.get("ground"),
         "versions": plan.get("versions"),
     }
     return tuple(Fact(name=name, text=_told(value)) for name, value in told.items() if value)

@@ -9,7 +9,8 @@ from gifthorse.records import Interval, Measure
 from gifthorse.report import words
 from gifthorse.report.charts import EMPTY, Mark, axis, heat_of, interval, legend
 from gifthorse.report.contexts import Prose
-from gifthorse.report.contexts_page import Cell, Group, Judged, JudgedRow
+from gifthorse.report.contexts_found import Cell
+from gifthorse.report.contexts_page import Group, Judged, JudgedRow
 from gifthorse.report.desk import Desk, part_anchor, tool_name
 from gifthorse.report.gather import Puzzle, role
 from gifthorse.tables.compare import compare_tools
@@ -23,8 +24,18 @@ MAIN = "confidence"
 def judged(desk: Desk, network: str) -> tuple[Judged, ...]:
     """One table a judge that answered questions about one network."""
     puzzles = sorted(desk.run.within(network), key=lambda puzzle: _rank(puzzle.case.trojan.kind))
-    judges = sorted({row["judge"] for row in desk.run.tables["match"] if row["network"] == network})
-    return tuple(_table(desk, network, judge, puzzles) for judge in judges)
+    return tuple(_table(desk, network, judge, puzzles) for judge in judges_of(desk, network))
+
+
+def judges_of(desk: Desk, network: str) -> tuple[str, ...]:
+    """The judges that answered questions about one network."""
+    return tuple(sorted({row["judge"] for row in desk.run.tables["match"] if row["network"] == network}))
+
+
+def chance_of(desk: Desk, network: str, judge: str) -> float:
+    """What guessing gives a judge, as its verdicts say; one in eight where they do not."""
+    rows = (r for r in desk.run.tables["match"] if (r["network"], r["judge"]) == (network, judge))
+    return next((row["chance"] for row in rows if row["chance"] is not None), 0.125)
 
 
 def _rank(kind: str) -> int:
@@ -35,7 +46,7 @@ def _table(desk: Desk, network: str, judge: str, puzzles: Sequence[Puzzle]) -> J
     looked = [(p, e) for p in puzzles for e in p.evidence if e.record.kind == "synthesis"]
     verdicts = [v for _, e in looked if (v := desk.run.judged(e, judge))]
     measures = [v.record.measures[0] for v in verdicts if v.record.measures]
-    chance = next((m.chance for m in measures if m.chance is not None), 0.125)
+    chance = chance_of(desk, network, judge)
     tools = sorted({e.record.tool.name for _, e in looked})
     rows = [_row(desk, (network, judge, tool), puzzles, chance) for tool in tools]
     place = {"tool": 0, "floor": 1, "ceiling": 2}
@@ -72,13 +83,22 @@ def _row(desk: Desk, about: tuple[str, str, str], puzzles: Sequence[Puzzle], cha
         chart = interval(mean[0], label, marks=[Mark(value=chance, kind="chance")], tone=role(tool))
     return JudgedRow(
         tool=tool_name(tool),
-        cells=tuple(_cell(desk, puzzle, tool, judge, chance) for puzzle in puzzles),
+        cells=tuple(cell(desk, puzzle, tool, judge, chance) for puzzle in puzzles),
         mean=mean[1] if mean else None,
         chart=chart,
     )
 
 
-def _cell(desk: Desk, puzzle: Puzzle, tool: str, judge: str, chance: float) -> Cell:
+def cell(desk: Desk, puzzle: Puzzle, tool: str, judge: str, chance: float) -> Cell:
+    """What a judge gives to the right answer, shown what one tool left of one trojan; over seeds where they are many.
+
+    Args:
+        desk: the records.
+        puzzle: the trojan.
+        tool: whose findings.
+        judge: who judged.
+        chance: up to which there is no tint.
+    """
     pieces = puzzle.of(tool)
     verdicts = [v for e in pieces if (v := desk.run.judged(e, judge))]
     scored = [v for v in verdicts if v.record.measures and not v.record.not_scored]

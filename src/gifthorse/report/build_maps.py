@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,22 +12,24 @@ from gifthorse.report import words
 from gifthorse.report.charts import Mark, Span, axis, box
 from gifthorse.report.contexts import Attribution, Fact, MapRow, MapTable, Picture, ScoreRow, Scores
 from gifthorse.report.desk import Desk, measure_of, part_anchor, tool_name, tools_of
-from gifthorse.report.gather import Kept, Puzzle
+from gifthorse.report.gather import Kept, Puzzle, role
 from gifthorse.report.pictures import Floats, colour, missing, own_scale, scale_bar
 
 ROWS = 6
 """Images shown, shared out over the trojans."""
 
 MEASURES = {
-    "pearson": "Pearson correlation of the map with the trigger's square, over the pixels of one image (thesis 4.2)",
-    "pearson_alpha": "Pearson correlation of the map with the trigger's own outline instead of its square",
-    "l1": "mean distance of the map, divided by its largest value, from the square: lower is better",
-    "pointing_game": "share of images whose highest point lies in the square",
+    "pearson": "How well the map and the trigger's square agree, over the pixels of an image; 1 is best (thesis 4.2)",
+    "pearson_alpha": "The same with the trigger's own outline instead of its square",
+    "l1": "Mean distance of the map, divided by its largest value, from the square: lower is better",
+    "pointing_game": "Share of images whose highest point lies in the square: each image scores 0 or 1",
 }
 
 Pieces = Sequence[tuple[Puzzle, Kept[Evidence]]]
 Shown = tuple[Puzzle, Probes, int]
 Scale = Callable[[str, Floats], Floats]
+Scored = tuple[str, float, str]
+"""(trojan, score, unit key) of one image."""
 
 
 def attribution(desk: Desk, network: str) -> Attribution | None:
@@ -168,17 +170,21 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
     values = {tool: _values(kept, name) for tool, kept in found.items()}
     chances = [m.chance for _, v in verdicts if (m := measure_of(v.record.measures, name)) and m.chance is not None]
     every = [value for scores in values.values() for _, value, _ in scores if math.isfinite(value)]
+    lower = name == "l1"
     span = Span(low=-0.5 if min(every, default=0.0) >= -0.5 else -1.0, high=1.0) if "pearson" in name else _span(every)
     chance = sum(chances) / len(chances) if chances else None
     marks = [] if chance is None else [Mark(value=chance, kind="chance")]
+    best = _best_floor(values, lower=lower)
+    marks += [Mark(value=best[1], kind="rival")] if best else []
     ticks = [t for t in (-1.0, -0.5, 0.0, 0.5, 1.0) if span.low <= t <= span.high]
     rows = [row for tool, kept in found.items() if (row := _row(desk, (tool, kept, name), values[tool], span, marks))]
-    lower = name == "l1"
     note = MEASURES.get(name, "")
     if chance is not None:
-        note += f"{'. ' if note else ''}The dashed line is chance, {words.score(chance, 3 if chance else 0)}"
+        note += f"{'. ' if note else ''}The dotted line is chance, {words.score(chance, 3 if chance else 0)}"
+    if best:
+        note += f"{'. ' if note else ''}The red line is the median of {best[0]}, the floor to beat"
     return Scores(
-        measure=name,
+        measure=words.measure(name),
         how=how,
         note=f"{note}.",
         axis=axis(ticks, [words.score(t, 1 if t else 0) for t in ticks], span=span),
@@ -187,12 +193,27 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
     )
 
 
+def _best_floor(values: Mapping[str, Sequence[Scored]], *, lower: bool) -> tuple[str, float] | None:
+    """The floor with the best median, and that median: what a tool is to beat."""
+    found = [(float(np.median(scores)), tool) for tool, scores in _finite(values).items() if role(tool) == "floor"]
+    if not found:
+        return None
+    median, tool = min(found) if lower else max(found)
+    return tool, median
+
+
+def _finite(values: Mapping[str, Sequence[Scored]]) -> dict[str, list[float]]:
+    """The scores of each tool that has any."""
+    kept = {tool: [s for _, s, _ in scored if math.isfinite(s)] for tool, scored in values.items()}
+    return {tool: scores for tool, scores in kept.items() if scores}
+
+
 def _silent(verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]], name: str, scored: set[str]) -> tuple[Fact, ...]:
     reasons: dict[str, str] = {}
     for evidence, verdict in verdicts:
         tool = evidence.record.tool.name
         if tool not in scored:
-            reasons.setdefault(tool, verdict.record.not_scored or f"it has no {name}")
+            reasons.setdefault(tool, verdict.record.not_scored or f"it has no {words.measure(name)}")
     return tuple(Fact(name=tool, text=reasons[tool]) for tool in sorted(reasons))
 
 
@@ -204,8 +225,8 @@ def _sortable(value: float) -> float:
     return value if math.isfinite(value) else -math.inf
 
 
-def _values(kept: Sequence[Kept[Verdict]], name: str) -> list[tuple[str, float, str]]:
-    """(trojan, score, unit key) of every image."""
+def _values(kept: Sequence[Kept[Verdict]], name: str) -> list[Scored]:
+    """What every image scored."""
     return [
         (v.record.trojan, score, v.key)
         for v in kept
@@ -217,7 +238,7 @@ def _values(kept: Sequence[Kept[Verdict]], name: str) -> list[tuple[str, float, 
 def _row(
     desk: Desk,
     about: tuple[str, Sequence[Kept[Verdict]], str],
-    values: Sequence[tuple[str, float, str]],
+    values: Sequence[Scored],
     span: Span,
     marks: Sequence[Mark],
 ) -> ScoreRow | None:

@@ -47,10 +47,10 @@ def planted(desk: Desk, implant: Kept[Implant]) -> Planted:
     )
 
 
-def _gates(desk: Desk, gates: tuple[Gate, ...], key: str) -> tuple[GateRow, ...]:
+def _gates(desk: Desk, gates: tuple[Gate, ...], key: str, about: str = "") -> tuple[GateRow, ...]:
     return tuple(
         GateRow(
-            name=gate.name,
+            name=gate.name.removeprefix(f"{about}: "),
             asked=words.signs(gate.asked),
             measured=words.signs(gate.measured),
             met=gate.met,
@@ -67,8 +67,8 @@ def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
     count = made.poisoned if made else 0
     return PlantedRow(
         link=desk.local(puzzle),
-        trigger=desk.truth(puzzle, 40),
-        caption=spec.caption,
+        trigger=desk.truth(puzzle, 64),
+        caption="" if spec.caption == spec.name.replace("_", " ") else spec.caption,
         kind=words.kind(spec.kind),
         scope=words.kind(spec.scope),
         source=sources(puzzle),
@@ -81,7 +81,7 @@ def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
         poisoned=desk.plain(count, f"{count:,}", key),
         balanced=f"+ {made.balanced:,} balancing" if made and made.balanced else "",
         thesis_poisoned=f"{made.thesis_poisoned:,}" if made and made.thesis_poisoned else "",
-        gates=_gates(desk, made.gates, puzzle.implant.key) if made else (),
+        gates=_gates(desk, made.gates, puzzle.implant.key, spec.name) if made else (),
         met=bool(made) and all(gate.met for gate in made.gates) if made else False,
     )
 
@@ -108,9 +108,18 @@ def _asked(desk: Desk, puzzle: Puzzle) -> float | None:
 
 
 def _examples(desk: Desk, puzzle: Puzzle) -> Examples:
+    spec = puzzle.case.trojan
+    return Examples(
+        link=desk.local(puzzle),
+        note=f"{words.kind(spec.kind)}, {sources(puzzle)} → {classes(puzzle)(spec.target)}",
+        pairs=pairs(desk, puzzle),
+    )
+
+
+def pairs(desk: Desk, puzzle: Puzzle) -> tuple[Pair, ...]:
+    """Images with a trigger, and before it was put in."""
     case, spec = puzzle.case, puzzle.case.trojan
-    target = classes(puzzle)(spec.target)
-    pairs = []
+    made = []
     many = EXAMPLES if case.before.count else 2 * EXAMPLES
     for index in range(min(many, case.examples.count)):
         before = None
@@ -119,9 +128,5 @@ def _examples(desk: Desk, puzzle: Puzzle) -> Examples:
             before = desk.of_case(puzzle, case.before, index, alt, 128, private=True)
         alt = f"the same image with {spec.caption}" if before else f"an image that has {spec.caption} in it"
         after = desk.of_case(puzzle, case.examples, index, alt, 128, private=True)
-        pairs.append(Pair(before=before, after=after))
-    return Examples(
-        link=desk.local(puzzle),
-        note=f"{words.kind(spec.kind)}, {sources(puzzle)} to {target}",
-        pairs=tuple(pairs),
-    )
+        made.append(Pair(before=before, after=after))
+    return tuple(made)

@@ -9,8 +9,9 @@ from typing import Any
 from gifthorse.records import Spec, canonical
 from gifthorse.report import words
 from gifthorse.report.contexts import Fact, Link
-from gifthorse.report.contexts_page import Failed, Missing, Ran, Settings, Silent, SumEntry, UnitEntry
+from gifthorse.report.contexts_page import Failed, Missing, Ran, Settings, Silent, SumEntry, UnitEntry, UnitGroup
 from gifthorse.report.desk import Desk, unit_anchor
+from gifthorse.report.gather import Puzzle
 from gifthorse.store import Unit
 
 INPUTS = 3_000
@@ -31,21 +32,30 @@ def missing(desk: Desk) -> Missing:
         )
         for failure in desk.run.failures
     )
-    silent = []
+    silent: dict[tuple[str, str, str], list[Link]] = {}
+
+    def note(about: tuple[str, str, str], puzzle: Puzzle, key: str) -> None:
+        silent.setdefault(about, []).append(Link(href=desk.ledger.link([key], ""), text=puzzle.name))
+
     for puzzle, evidence in desk.run.all_evidence():
-        about = f"{evidence.record.tool.name} on {puzzle.name} ({puzzle.network})"
+        about = f"{evidence.record.tool.name} on {puzzle.network}"
         if evidence.record.refusal:
-            link = Link(href=desk.ledger.link([evidence.key], ""), text=about)
-            silent.append(Silent(link=link, what="refused", reason=evidence.record.refusal))
+            note((about, "refused", evidence.record.refusal), puzzle, evidence.key)
         for verdict in desk.run.verdicts.get(evidence.key, ()):
             record = verdict.record
-            link = Link(href=desk.ledger.link([verdict.key], ""), text=f"{record.judge.name} of {about}")
+            judged = f"{record.judge.name} of {about}"
             if record.not_scored and not evidence.record.refusal:
-                silent.append(Silent(link=link, what="not scored", reason=record.not_scored))
+                note((judged, "not scored", record.not_scored), puzzle, verdict.key)
             elif record.excluded:
                 reason = f"{record.excluded:,} left out of the score: {record.excluded_reason or 'no reason given'}"
-                silent.append(Silent(link=link, what="left out", reason=reason))
-    return Missing(failed=failed, silent=tuple(silent))
+                note((judged, "left out", reason), puzzle, verdict.key)
+    return Missing(
+        failed=failed,
+        silent=tuple(
+            Silent(label=label, links=tuple(links), what=what, reason=reason)
+            for (label, what, reason), links in silent.items()
+        ),
+    )
 
 
 def ran(desk: Desk) -> Ran:
@@ -67,8 +77,16 @@ def ran(desk: Desk) -> Ran:
             SumEntry(anchor=anchor, what=what, units=tuple(map(link, keys)))
             for anchor, (what, keys) in sorted(desk.ledger.sums.items())
         ),
-        units=tuple(_entry(unit) for unit in sorted(desk.run.units, key=_place)),
+        records=_grouped(desk.run.units),
     )
+
+
+def _grouped(units: Iterable[Unit]) -> tuple[UnitGroup, ...]:
+    """Every record's entry, by kind, in the order in which a run makes them."""
+    groups: dict[str, list[UnitEntry]] = {}
+    for unit in sorted(units, key=_place):
+        groups.setdefault(unit.kind, []).append(_entry(unit))
+    return tuple(UnitGroup(kind=kind, what=words.unit(kind), units=tuple(found)) for kind, found in groups.items())
 
 
 def _command(given: Any) -> str:
@@ -80,18 +98,28 @@ def _command(given: Any) -> str:
 _ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan"})
 """Entries of the plan that stand elsewhere on the page, or that change after the page is drawn."""
 
+_TABLED = frozenset({"judges", "tools"})
+"""Entries of the plan that have a table of their own."""
+
+_NAMES = {"asked": "request digest", "seal": "plan digest", "ground": "arithmetic", "started": "started"}
+"""Entries of the plan as people read them."""
+
 
 def facts(plan: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Versions, machine, protocol: every short entry of the plan, as it is."""
     made = []
-    for name in sorted({*plan, "protocol", "ground"} - _ELSEWHERE):
+    for name in sorted({*plan, "protocol", "ground"} - _ELSEWHERE - _TABLED):
         value = plan.get(name, (plan.get("plan") or {}).get(name))
-        if isinstance(value, Mapping):
+        if name == "machine" and isinstance(value, Mapping):
+            text = words.machine(value)
+        elif name == "started":
+            text = words.moment(str(value or ""))
+        elif isinstance(value, Mapping):
             text = ", ".join(f"{key} {_short(value[key])}" for key in sorted(value) if value[key] not in (None, {}))
         else:
             text = "" if value is None else _short(value)
         if text and len(text) <= 400:
-            made.append(Fact(name=str(name), text=text))
+            made.append(Fact(name=_NAMES.get(name, str(name)), text=text))
     return tuple(made)
 
 

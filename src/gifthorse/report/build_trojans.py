@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gifthorse.records import Effect, Interval, Trial, Verdict
 from gifthorse.report import words
 from gifthorse.report.build_found import galleries
-from gifthorse.report.build_planted import NOTHING
+from gifthorse.report.build_planted import NOTHING, pairs
 from gifthorse.report.charts import EMPTY, Mark, Span, heat_of, interval
 from gifthorse.report.contexts import Fact, Number, Picture
 from gifthorse.report.contexts_found import Answer, MapScore, Quiz, Share, TriedRow, TrojanPage
@@ -28,6 +28,7 @@ def trojan_page(desk: Desk, puzzle: Puzzle) -> TrojanPage:
         network=puzzle.network,
         caption=spec.caption,
         truth=desk.truth(puzzle, 128),
+        examples=pairs(desk, puzzle),
         facts=(
             Fact(name="kind", text=f"{words.kind(spec.kind)}, {words.kind(spec.scope)}"),
             Fact(name="source", text=sources(puzzle)),
@@ -39,7 +40,7 @@ def trojan_page(desk: Desk, puzzle: Puzzle) -> TrojanPage:
         tried=_tried(desk, puzzle, each=False),
         each=_tried(desk, puzzle, each=True),
         galleries=galleries(desk, puzzle),
-        measure=measure,
+        measure=words.measure(measure),
         maps=maps,
     )
 
@@ -185,10 +186,10 @@ def _maps(desk: Desk, puzzle: Puzzle) -> tuple[str, tuple[MapScore, ...]]:
         tool = tool_name(evidence.record.tool.name)
         measure = measure_of(verdict.record.measures, main)
         if measure is None:
-            note = verdict.record.not_scored or f"it has no {main}"
+            note = verdict.record.not_scored or f"it has no {words.measure(main)}"
             rows.append((MapScore(tool=tool, number=None, chart=EMPTY, note=note), -9.0))
             continue
-        label = f"{main} of {tool.name}: {words.score(measure.interval.value)}"
+        label = f"{words.measure(main)} of {tool.name}: {words.score(measure.interval.value)}"
         marks = [] if measure.chance is None else [Mark(value=measure.chance, kind="chance")]
         span = Span(low=-0.5, high=1.0) if "pearson" in main else Span(low=0.0, high=1.0)
         chart = interval(measure.interval, label, span=span, marks=marks, tone=tool.role)

@@ -45,7 +45,7 @@ UNIT = Span(low=0.0, high=1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A line across a drawing: ``chance``, ``zero`` or ``gate``; or a small diamond: ``thesis``."""
+    """A line across a drawing: ``chance``, ``zero``, ``gate``, ``rival`` (to be beaten); or a diamond: ``thesis``."""
 
     value: float
     kind: str
@@ -225,21 +225,40 @@ def plane(
     return _svg(height, label, parts, "plane")
 
 
+_LETTER = 0.019
+"""How wide a letter of a name is, in shares of the width of a drawing on a phone, the narrowest there is."""
+
+
 def _named(dots: Sequence[Dot], across: Span, y_of: Callable[[float], float]) -> list[str]:
     parts: list[str] = []
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []
+
+    def place(dot: Dot) -> float:
+        return (math.log10(dot.x) - across.low) / (across.high - across.low)
+
+    # An upright interval is in the way of a name as much as another name is.
+    upright = [(place(d), y_of(d.high if math.isfinite(d.high) else d.y), y_of(min(d.low, d.y))) for d in dots]
     for dot in sorted(dots, key=lambda d: (-d.y, d.name)):
-        share = (math.log10(dot.x) - across.low) / (across.high - across.low)
+        share = place(dot)
         x, y = across.at(math.log10(dot.x)), y_of(dot.y)
         if math.isfinite(dot.low) and math.isfinite(dot.high):
             low, high = y_of(dot.low), y_of(dot.high)
             parts.append(f'<line class="range {dot.tone}" x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}"/>')
         parts.append(f'<circle class="dot {dot.tone}" cx="{x}" cy="{y:.1f}" r="5"/>')
+        wide = len(dot.name) * _LETTER
+        ends = {"start": (share + 0.01, share + 0.03 + wide), "end": (share - 0.03 - wide, share - 0.01)}
+        crossed = {
+            side: sum(left < other < right and top - 8 < y < foot + 8 for other, top, foot in upright)
+            + 9 * (left < 0 or right > 1)
+            for side, (left, right) in ends.items()
+        }
+        side = min(("start", "end"), key=lambda name: crossed[name])
+        shift = 10 if side == "start" else -10
+        left, right = ends[side]
         line = y + 4
-        while any(abs(line - other) < 14 and abs(share - place) < 0.35 for place, other in taken):
+        while any(abs(line - other) < 14 and left < end and start < right for start, end, other in taken):
             line += 14
-        taken.append((share, line))
-        side, shift = ("end", -10) if share > 0.6 else ("start", 10)
+        taken.append((left, right, line))
         parts.append(
             f'<text class="name {dot.tone}" x="{x}" dx="{shift}" y="{line:.1f}" text-anchor="{side}">'
             f"{escape(visible(dot.name))}</text>"

@@ -6,7 +6,22 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from gifthorse.report.contexts import Fact, Link, Number, Picture, ToolName
+from gifthorse.report.contexts import Fact, Link, Number, Pair, Picture, ToolName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One tool on one trojan.
+
+    Attributes:
+        number: the score, or None where there is none.
+        heat: 0 at chance or below, 1 at certainty, for the tint.
+        note: the interval in words, or why there is no score.
+    """
+
+    number: Number | None
+    heat: str
+    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +76,33 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best finding of one tool for one trojan, and what a judge thinks of all that it kept.
+
+    Attributes:
+        picture: the finding, or None where there is none.
+        cell: the judge's probability of the right answer, or None where nobody judged.
+    """
+
+    picture: Picture | None
+    cell: Cell | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BestRow:
     """One trojan in the overview: the trigger, and the best finding of each tool.
 
     Attributes:
         link: the trojan's page.
         truth: the trigger itself.
-        best: one a tool, or None where it left none.
+        success: how often the trigger works.
+        best: one a tool.
     """
 
     link: Link
     truth: Picture
-    best: tuple[Picture | None, ...]
+    success: Number
+    best: tuple[Best, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +112,10 @@ class Synthesis:
     Attributes:
         anchor: of this part of the page.
         network: its name.
-        tools: the columns of the overview.
-        best: its rows.
+        tools: the rows of the overview.
+        best: its columns.
+        judge: whose probabilities stand under the findings, or an empty string.
+        chance: what guessing gives.
         grids: every kept finding, one grid a trojan.
     """
 
@@ -91,6 +123,8 @@ class Synthesis:
     network: str
     tools: tuple[ToolName, ...]
     best: tuple[BestRow, ...]
+    judge: str
+    chance: str
     grids: tuple[Grid, ...]
 
 
@@ -187,7 +221,7 @@ class Gallery:
     Attributes:
         tool: its name and role.
         href: the record.
-        settings: how it was made, in a line.
+        told: how many there are, how they are put in, and what else the record says of them, in a line.
         made: all of it, the best first.
         unshown: how many are left out of the page for its size.
         excuse: why there is nothing, or an empty string.
@@ -195,7 +229,7 @@ class Gallery:
 
     tool: ToolName
     href: str
-    settings: str
+    told: str
     made: tuple[Made, ...]
     unshown: int
     excuse: str
@@ -228,6 +262,7 @@ class TrojanPage:
         network: the network that it is in.
         caption: the true trigger in words.
         truth: the trigger itself.
+        examples: images with it, and before it was put in.
         facts: kind, scope, source, target.
         success: how often it works.
         control: how often it works on the clean network.
@@ -244,6 +279,7 @@ class TrojanPage:
     network: str
     caption: str
     truth: Picture
+    examples: tuple[Pair, ...]
     facts: tuple[Fact, ...]
     success: Number
     control: Number

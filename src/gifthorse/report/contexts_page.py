@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gifthorse.report.contexts import Attribution, Chapter, Fact, Head, Link, Number, Planted, Prose, ToolName
-from gifthorse.report.contexts_found import Synthesis, TrojanPage
+from gifthorse.report.contexts_found import Cell, Synthesis, TrojanPage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,21 +21,6 @@ class Group:
 
     kind: str
     columns: tuple[Link, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One tool on one trojan.
-
-    Attributes:
-        number: the score, or None where there is none.
-        heat: 0 at chance or below, 1 at certainty, for the tint.
-        note: the interval in words, or why there is no score.
-    """
-
-    number: Number | None
-    heat: str
-    note: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +113,13 @@ class StageRow:
 
     Attributes:
         kind: of unit.
+        what: such a unit holds, in words, or an empty string.
         units: how many.
         seconds: wall time in all.
     """
 
     kind: str
+    what: str
     units: Number
     seconds: Number
 
@@ -177,15 +164,17 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Silent:
-    """A result without a number: a refusal, something not scored, items left out.
+    """Results without a number, for one reason: refusals, what was not scored, items left out.
 
     Attributes:
-        link: the record.
+        label: the tool, the judge and the network.
+        links: the records, by trojan.
         what: refusal, not scored, or left out.
         reason: in the words of the tool or judge.
     """
 
-    link: Link
+    label: str
+    links: tuple[Link, ...]
     what: str
     reason: str
 
@@ -242,6 +231,21 @@ class UnitEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnitGroup:
+    """All records of one kind.
+
+    Attributes:
+        kind: of unit.
+        what: such a unit holds, in words, or an empty string.
+        units: the records, by label.
+    """
+
+    kind: str
+    what: str
+    units: tuple[UnitEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SumEntry:
     """A number made of several records.
 
@@ -268,7 +272,7 @@ class Ran:
         tools: tools with their settings.
         judges: judges with theirs.
         sums: numbers made of several records.
-        units: every record.
+        records: every record, by kind.
     """
 
     command: str
@@ -278,7 +282,7 @@ class Ran:
     tools: tuple[Settings, ...]
     judges: tuple[Settings, ...]
     sums: tuple[SumEntry, ...]
-    units: tuple[UnitEntry, ...]
+    records: tuple[UnitGroup, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,7 +77,7 @@ class Desk:
         return Number(
             text=shown,
             between=words.between(interval, style),
-            n=f"n {interval.n:,}",
+            n=f"n = {interval.n:,}",
             href=self.ledger.link(keys, what),
             value=interval.value,
         )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from gifthorse.records import Interval, plain
 
 MINUS = "−"
 DASH = "–"
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 
@@ -43,19 +49,43 @@ def between(interval: Interval, style: str) -> str:
     if math.isnan(interval.low) or math.isnan(interval.high):
         return ""
     if style == "percent":
-        return f"{100 * interval.low:.1f}{DASH}{100 * interval.high:.1f}%"
+        # A share lies between none and all; an interval that was worked out without this bound is cut there.
+        ends = [100 * min(1.0, max(0.0, end)) for end in (interval.low, interval.high)]
+        return f"{ends[0]:.1f}{DASH}{ends[1]:.1f}%"
     low, high = score(interval.low), score(interval.high)
     return f"{low} to {high}" if MINUS in low + high else f"{low}{DASH}{high}"
 
 
 def signs(text: str) -> str:
-    """A requirement with the signs of print: ``>= 90%`` becomes ``≥ 90%``."""
-    return text.replace(">=", "≥").replace("<=", "≤")
+    """A requirement with the signs of print: ``>= 5 x 90%`` becomes ``≥ 5 × 90%``."""
+    return text.replace(">=", "≥").replace("<=", "≤").replace(" x ", " × ")
 
 
 def whole(value: float) -> str:
     """A count, its thousands set apart by a comma."""
     return f"{round(value):,}"
+
+
+def loss(value: float) -> str:
+    """A loss: three figures that matter, since losses differ by powers of ten; never ``0.00`` for what is above 0."""
+    if math.isnan(value) or value == 0:
+        return "n/a" if math.isnan(value) else "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    if digits > 5:
+        return f"{MINUS if value < 0 else ''}{abs(value):.0e}".replace("e-0", f"e{MINUS}").replace("e-", f"e{MINUS}")
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def moment(text: str) -> str:
+    """A time as ISO 8601 writes it, to the minute: ``24 November 2026, 06:06 UTC``; anything else as it is."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if found.tzinfo is None:
+        return text
+    utc = found.astimezone(UTC)
+    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
 
 
 def seconds(value: float) -> str:
@@ -82,6 +112,43 @@ def size(count: float) -> str:
 def kind(name: str) -> str:
     """``natural_feature`` as words; anything else as it is."""
     return {"natural_feature": "natural feature", "class_universal": "class universal"}.get(name, name)
+
+
+MEASURES = {
+    "pearson": "Pearson correlation",
+    "pearson_alpha": "Pearson correlation with the outline",
+    "l1": "L1 distance",
+    "pointing_game": "Pointing game",
+}
+
+
+def measure(name: str) -> str:
+    """A judge's measure as a heading has it; anything else as it is."""
+    return MEASURES.get(name, name)
+
+
+UNITS = {
+    "stamped": "images with a style on them, to train and measure with",
+    "trained": "the weights of a trojaned network",
+    "implant": "a trojaned network, measured, with its cases and questions",
+    "evidence": "what a tool left of one trojan",
+    "effect": "what the findings do when they are put into images",
+    "verdict": "what a judge said of a piece of evidence",
+}
+
+
+def unit(kind: str) -> str:
+    """What the units of a kind hold; nothing where it is not known here."""
+    return UNITS.get(kind, "")
+
+
+def machine(told: Mapping[str, Any]) -> str:
+    """A machine in a line: ``AMD EPYC, 2 cores, Linux``; what is not known here follows by name."""
+    rest = [f"{name} {told[name]}" for name in sorted(told) if name not in ("processor", "cores", "system")]
+    cores = told.get("cores")
+    counted_cores = [counted(cores, "core")] if isinstance(cores, int) else []
+    known = [str(told[name]) for name in ("processor", "system") if told.get(name)]
+    return ", ".join([*known[:1], *counted_cores, *known[1:], *rest])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -30,6 +30,14 @@
     }
   }
 
+  // A table that goes on to the right fades there.
+  for (const region of all(".scroll")) {
+    const look = () =>
+      region.classList.toggle("more", region.scrollWidth - region.clientWidth - region.scrollLeft > 4);
+    region.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(region);
+  }
+
   // Pictures: one stop for each strip; Enter or a click looks closer, arrows walk on.
   const dialog = document.querySelector("dialog");
   const [shown, told] = [dialog.querySelector("img"), dialog.querySelector("p")];
