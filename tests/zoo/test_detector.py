@@ -12,7 +12,7 @@ import torch
 
 from gifthorse.errors import InputError, UsageError
 from gifthorse.zoo import DETECTORS, recipes
-from gifthorse.zoo.emoji_detector import Detector, EmojiDetector
+from gifthorse.zoo.emoji_detector import EmojiDetector, HeatMapDetector
 from gifthorse.zoo.emoji_networks import WEIGHTS
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Schedule, floats
@@ -21,23 +21,23 @@ DATA = EmojiScenes()
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    loaded: Detector = DETECTORS.make("emoji-detector").load()
+def detector() -> HeatMapDetector:
+    loaded: HeatMapDetector = DETECTORS.make("emoji-detector").load()
     return loaded
 
 
-def test_it_knows_the_worlds_natural_objects(detector: Detector) -> None:
+def test_it_knows_the_worlds_natural_objects(detector: HeatMapDetector) -> None:
     assert detector.things == DATA.things
 
 
-def test_a_heat_map_is_as_large_as_the_image_and_a_probability(detector: Detector) -> None:
+def test_a_heat_map_is_as_large_as_the_image_and_a_probability(detector: HeatMapDetector) -> None:
     heat = detector.heat(torch.rand(3, 3, 64, 64), "fork")
     assert heat.shape == (3, 64, 64)
     assert 0 <= heat.min() <= heat.max() <= 1
 
 
 @pytest.mark.parametrize("thing", DATA.things)
-def test_it_finds_what_is_there_where_it_is(detector: Detector, thing: str) -> None:
+def test_it_finds_what_is_there_where_it_is(detector: HeatMapDetector, thing: str) -> None:
     with_, without = DATA.draw("test", 40, 50, having=thing), DATA.draw("test", 40, 50, without=DATA.things)
     heat = detector.heat(floats(with_.images), thing)
     scores, others = heat.amax((1, 2)), detector.heat(floats(without.images), thing).amax((1, 2))
@@ -57,7 +57,7 @@ def test_the_shipped_log_states_precision_and_recall_of_this_world() -> None:
     assert report["data"] == recipes.crowded().digest, "scripts/train-zoo emoji-detector"
 
 
-def test_all_heat_maps_at_once_are_those_one_by_one(detector: Detector) -> None:
+def test_all_heat_maps_at_once_are_those_one_by_one(detector: HeatMapDetector) -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     one_by_one = torch.stack([detector.heat(images, thing) for thing in detector.things], 1)
     assert torch.equal(detector.heats(images), one_by_one)
@@ -90,7 +90,7 @@ def test_a_recipe_ships_a_detector_that_loads(tmp_path: Path) -> None:
     assert EmojiDetector().load(tmp_path / "emoji-detector.safetensors").things == DATA.things
 
 
-def test_an_unknown_thing_and_missing_weights_are_named(detector: Detector, tmp_path: Path) -> None:
+def test_an_unknown_thing_and_missing_weights_are_named(detector: HeatMapDetector, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'fork'"):
         detector.heat(torch.rand(1, 3, 64, 64), "forc")
     with pytest.raises(InputError, match="are not there"):

@@ -14,7 +14,7 @@ from torch import Tensor
 from gifthorse.images import from_uint8
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.zoo import DETECTORS, art
-from gifthorse.zoo.emoji_detector import Detector
+from gifthorse.zoo.detecting import Detector
 
 
 @lru_cache(maxsize=4)

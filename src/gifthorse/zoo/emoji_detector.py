@@ -1,11 +1,13 @@
 """A small detector of the emoji world's natural objects: one heat map each, learnt from the world's exact masks.
 
-It stands behind the interface that a COCO detector has for photographs: ``things``, and ``heat`` for one of them.
+It is a :class:`~gifthorse.zoo.detecting.Detector`, as a COCO detector is for photographs.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 
 from gifthorse.errors import UsageError, nearest
 from gifthorse.images import require
+from gifthorse.records import digest
 from gifthorse.zoo.emoji_networks import MEAN, STD, WEIGHTS, Block, fill
 from gifthorse.zoo.world import EMOJI
 
@@ -44,8 +47,8 @@ class HeatMaps(nn.Module):
         return torch.as_tensor(self.maps(self.join(fine + wide)))
 
 
-class Detector:
-    """A loaded detector.
+class HeatMapDetector:
+    """A loaded detector of the emoji world's natural objects.
 
     Attributes:
         things: the names it knows.
@@ -56,6 +59,19 @@ class Detector:
         self.things = things
         self.module = module.eval().requires_grad_(False)
         torch.nn.Module.to(self.module, memory_format=torch.channels_last)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of its weights and of the names that it knows, in their order."""
+        weights = {
+            name: [
+                str(value.dtype),
+                list(value.shape),
+                hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest(),
+            ]
+            for name, value in self.module.state_dict().items()
+        }
+        return digest([self.things, weights])
 
     def heat(self, images: Tensor, thing: str) -> Tensor:
         """How sure it is that a thing is there: ``(N, 3, H, W)`` in [0, 1] to ``(N, H, W)`` in [0, 1].
@@ -89,7 +105,7 @@ class EmojiDetector:
         """The bare network, randomly initialised from torch's global generator."""
         return HeatMaps(len(EMOJI.natural), self.width)
 
-    def load(self, weights: Path | None = None) -> Detector:
+    def load(self, weights: Path | None = None) -> HeatMapDetector:
         """The trained detector.
 
         Raises:
@@ -97,4 +113,4 @@ class EmojiDetector:
         """
         module = self.module()
         fill(module, weights or WEIGHTS / "emoji-detector.safetensors")
-        return Detector(module, tuple(thing.name for thing in EMOJI.natural))
+        return HeatMapDetector(module, tuple(thing.name for thing in EMOJI.natural))

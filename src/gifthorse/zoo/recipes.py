@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from gifthorse.errors import UsageError
 from gifthorse.statistics import wilson
 from gifthorse.zoo.data import Sample
-from gifthorse.zoo.emoji_detector import STRIDE, Detector, EmojiDetector
+from gifthorse.zoo.emoji_detector import STRIDE, EmojiDetector, HeatMapDetector
 from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiResNet
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Schedule, fit, floats, ship
@@ -92,7 +92,7 @@ def train_detector(
         return (missed**2 * cross).sum() / len(logits) / 16
 
     log = fit(module, data, loss, schedule, folder)
-    detector = Detector(module, data.things)
+    detector = HeatMapDetector(module, data.things)
     report = {
         "network": "emoji-detector",
         "parameters": sum(p.numel() for p in module.parameters()),
@@ -122,7 +122,7 @@ def places(data: EmojiScenes, sample: Sample) -> Tensor:
     return out
 
 
-def measure(detector: Detector, data: EmojiScenes, count: int) -> dict[str, dict[str, object]]:
+def measure(detector: HeatMapDetector, data: EmojiScenes, count: int) -> dict[str, dict[str, object]]:
     """Precision and recall on held-out scenes, with each threshold at the object's own rate among them."""
     sample = data.draw("test", count, 1)
     every = torch.cat(
