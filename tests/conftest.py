@@ -26,3 +26,17 @@ def offline() -> Iterator[None]:
         patch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
         no_network()
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a whole tiny run, made once; whoever changes it works on a copy."""
+    import torch
+    from fixtures_carried import carry_out
+    from fixtures_tiny import tiny_request
+
+    root: Path = tmp_path_factory.mktemp("run") / "tiny"
+    threads = torch.get_num_threads()
+    carry_out(root, tiny_request())
+    torch.set_num_threads(threads)
+    return root

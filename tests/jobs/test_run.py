@@ -13,33 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fixtures_carried import carry_out
 from fixtures_tiny import NAMES, tiny_request, tiny_suite
 
-from gifthorse.jobs.asked import Asked, finished
-from gifthorse.jobs.run import How, run
+from gifthorse.jobs.asked import finished
 from gifthorse.records import Evidence, Implant, Planting, Verdict, plain, read
-from gifthorse.runner import InProcess
-from gifthorse.stages.work import Progress
 from gifthorse.store import Store
 from gifthorse.tables import tables
 from gifthorse.zoo import DATA
-
-
-class Seen:
-    """Counts what was computed."""
-
-    def __init__(self) -> None:
-        self.made: list[str] = []
-
-    def __call__(self, stage: str, progress: Progress) -> None:
-        if progress.event == "done":
-            self.made.append(progress.kind)
-
-
-def carry_out(root: Path, asked: Asked, **how: Any) -> Seen:
-    seen = Seen()
-    run(Store(root), asked, How(runner=InProcess(), watch=seen, **how))
-    return seen
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,10 +31,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = tmp_path_factory.mktemp("run") / "tiny"
-    carry_out(root, tiny_request())
-    return root
+def done(tiny_run: Path) -> Path:
+    return tiny_run
 
 
 def test_every_unit_is_there_once(done: Path) -> None:

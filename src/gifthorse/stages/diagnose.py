@@ -35,6 +35,7 @@ from gifthorse.records import (
     plain,
     read,
 )
+from gifthorse.stages.keys import CODE
 from gifthorse.stages.networks import classifier
 from gifthorse.statistics import bootstrap_mean
 from gifthorse.store import Draft, Store, Unit
@@ -109,6 +110,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
         looked = {"brief": brief_seen(case.brief), "n": protocol.n, "keep": protocol.keep, "passes": protocol.passes}
         weight = float(protocol.passes)
     inputs = {
+        "version": CODE["evidence"],
         "tool": plain(spec),
         "classifier": implant.trojaned.digest,
         "grants": sorted(plan.suite.grants),
@@ -119,9 +121,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
     }
     context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": spec.name}
     label, floor = f"{spec.name} on {case.trojan.name}", TOOLS[spec.name].floor
-    return cell(
-        "evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight)
-    )
+    return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight))
 
 
 def sealed(store: Store, cell: Cell) -> tuple[Unit, Implant, Case]:
@@ -157,6 +157,11 @@ def _explain(tool: Attribution, made: Evidence, at: tuple[Store, Cell, Draft]) -
     unit, implant, case = sealed(store, cell)
     if case.probes is None:
         raise Refusal(f"{case.trojan.name} has no place in the image", "choose a located trojan")
+    if not case.probes.images.count:
+        raise Refusal(
+            f"the trojan fired on none of {case.probes.tried} triggered images, so there is nothing to explain",
+            "implant it better; the report says how well it was implanted",
+        )
     network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
     count = cell.inputs["looked"]["count"]
     images = im.from_uint8(unit.images(case.probes.images)[:count])
@@ -203,6 +208,8 @@ def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
             continue
         _, implant, case = sealed(store, made)
         inputs = {
+            "version": CODE["effect"],
+            "seed": plan.suite.seed,
             "evidence": made.key,
             "trojaned": implant.trojaned.digest,
             "clean": implant.clean.digest,
@@ -218,25 +225,35 @@ def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
     return found
 
 
+def places_seed(inputs: dict[str, Any]) -> int:
+    """The seed of the places at which findings are tried: the same for every tool that looks at a case.
+
+    Args:
+        inputs: of an effect's cell.
+    """
+    return int(digest([inputs["report"], inputs["target"], inputs["seed"]])[:12], 16)
+
+
 def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
     """Make an ``effect`` unit: the kept findings in held-out images, on the trojaned and on the clean network."""
     unit, implant, case = sealed(store, cell)
     evidence_unit = store.get(cell.inputs["evidence"])
     evidence = evidence_unit.record(Evidence)
     images, ground = unit.images(case.report), read(Ground, cell.inputs["ground"])
+    seed = places_seed(cell.inputs)
     pictures = evidence_unit.images(evidence.pictures) if evidence.pictures else np.zeros((0, 4, 1, 1), np.uint8)
     kept = {index: evidence.findings[index] for index in evidence.kept}
     trials: list[Trial] = []
     pooled: list[Trial] = []
     for on, network in (("trojaned", implant.trojaned), ("clean", implant.clean)):
         loaded = classifier(store, network, ground)
-        generator = torch.Generator().manual_seed(int(cell.key[:12], 16))
+        generator = torch.Generator().manual_seed(seed)
         with loaded.counting() as passed:
             tried = effects.try_out(loaded, images, case.brief.target, pictures, kept, generator)
         draft.count(forward=passed.forward, backward=passed.backward)
         trials.extend(each.trial(on) for each in tried)
         if tried:
-            pooled.append(_pooled(on, tried, int(cell.key[:12], 16)))
+            pooled.append(pooled_of(on, tried, seed))
     return Effect(
         evidence=cell.inputs["evidence"],
         network=evidence.network,
@@ -248,17 +265,22 @@ def try_out(store: Store, cell: Cell, draft: Draft) -> Effect:
     )
 
 
-def _pooled(on: str, tried: list[effects.Tried], seed: int) -> Trial:
+def pooled_of(on: str, tried: list[effects.Tried], seed: int) -> Trial:
     """All kept findings as one: their mean rate, with an interval over findings, since they share their images.
 
     ``alone`` is the class that most of them are when seen by themselves.
+
+    Args:
+        on: ``trojaned`` or ``clean``.
+        tried: one or more findings.
+        seed: of the bootstrap.
     """
     alone = Counter(each.alone for each in tried).most_common(1)[0][0]
     share = [each.alone_confidence for each in tried if each.alone == alone]
     return Trial(
         on=on,
         finding=-1,
-        rate=bootstrap_mean([each.hits / each.n for each in tried], seed),
+        rate=bootstrap_mean([each.hits / each.n for each in tried], seed, within=(0.0, 1.0)),
         confidence=sum(each.confidence for each in tried) / len(tried),
         alone=alone,
         alone_confidence=sum(share) / len(share),

@@ -9,6 +9,7 @@ from typing import Any
 from gifthorse.judges import JUDGES
 from gifthorse.records import Cell, Effect, Evidence, Plan, Spec, Verdict, cell, plain, read
 from gifthorse.stages.diagnose import sealed, seen
+from gifthorse.stages.keys import CODE
 from gifthorse.store import Draft, Store
 from gifthorse.zoo import ENCODERS
 
@@ -47,7 +48,7 @@ def verdict_cells(store: Store, plan: Plan, evidence: list[Cell], effects: dict[
                     "encoder": _encoder(plan.suite.encoder).digest,
                     "effect": effects.get(made.key),
                 }
-            inputs = {"evidence": made.key, "judge": plain(judge), "about": about}
+            inputs = {"version": CODE["verdict"], "evidence": made.key, "judge": plain(judge), "about": about}
             context = made.context | {"evidence": made.key, "encoder": plan.suite.encoder}
             label = f"{judge.name} on {made.label}"
             found.append(cell("verdict", label, f"{HERE}:judge", inputs, context=context))

@@ -28,6 +28,7 @@ from gifthorse.records import (
     read,
 )
 from gifthorse.stages import sealing
+from gifthorse.stages.keys import CODE, data_of, detectors, drawn, options, unasked
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Draft, Store
 from gifthorse.trojans import TROJANS
@@ -39,58 +40,64 @@ from gifthorse.zoo.data import Data
 HERE = "gifthorse.stages.implant"
 
 
-def unasked(trojan: TrojanSpec) -> dict[str, Any]:
-    """A trojan's spec without its Question: what training depends on."""
-    return {key: value for key, value in plain(trojan).items() if key not in ("question", "published")}
-
-
-def grounds(plan: Plan) -> dict[str, Any]:
-    """The inputs that every unit of a planting shares: data, seed and ground."""
-    data: Data = DATA.remake(plan.suite.data)
+def grounds(plan: Plan, kind: str) -> dict[str, Any]:
+    """The inputs that every unit of a planting shares: our own code, data, seed and ground."""
     return {
-        "data": plain(plan.suite.data),
-        "data_digest": data.digest,
+        "version": CODE[kind],
+        "data": data_of(plan.suite.data),
         "seed": plan.suite.seed,
         "ground": plain(plan.ground),
     }
 
 
+def _context(plan: Plan, network: str, **rest: Any) -> dict[str, Any]:
+    """Where a cell finds its data, which is of this machine and in no key, and which network it is about."""
+    return {"data": plain(plan.suite.data), "network": network, **rest}
+
+
 def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
-    """One cell for each costly trojan."""
+    """One cell for each costly trojan. No network has a part in it, so of the ground only the threads change bits."""
     found = []
+    size = _size(plan)
     for planting in plan.suite.plantings:
         for trojan in planting.trojans:
             if not TROJANS.load(trojan.kind).costly:
                 continue
-            counts = {"poison": planting.recipe.poison[trojan.kind], "held_out": planting.recipe.held_out_costly}
-            inputs = grounds(plan) | {"trojan": unasked(trojan), "counts": counts}
-            context = {"recipe": plain(planting.recipe), "spec": plain(trojan), "network": planting.network}
-            found.append(
-                cell(
-                    "stamped", f"restyling scenes: {trojan.name}", f"{HERE}:stamp", inputs, context=context, weight=16e3
-                )
+            inputs = grounds(plan, "stamped") | {
+                "ground": {"threads": plan.ground.threads},
+                "trojan": unasked(trojan),
+                "drawn": drawn(trojan, size),
+                "counts": {"poison": planting.recipe.poison[trojan.kind], "held_out": planting.recipe.held_out_costly},
+            }
+            context = _context(
+                plan, planting.network, recipe=plain(planting.recipe), spec=plain(trojan), trojan=trojan.name
             )
+            label = f"restyling scenes: {trojan.name}"
+            found.append(cell("stamped", label, f"{HERE}:stamp", inputs, context=context, weight=16e3))
     return found
 
 
 def trained_cells(store: Store, plan: Plan) -> list[Cell]:
     """One cell for each planting: fine-tuning on the poisoned set."""
-    keys = {(c.context["network"], c.context["spec"]["name"]): c.key for c in stamped_cells(store, plan)}
+    keys = {(c.context["network"], c.context["trojan"]): c.key for c in stamped_cells(store, plan)}
     found = []
+    size = _size(plan)
     for planting in plan.suite.plantings:
         clean = from_zoo(planting.network, plan.ground)
         stamped = {
             t.name: keys[planting.network, t.name] for t in planting.trojans if (planting.network, t.name) in keys
         }
-        inputs = grounds(plan) | {
+        inputs = grounds(plan, "trained") | {
             "network": planting.network,
             "clean": clean.digest,
             "trojans": [unasked(t) for t in planting.trojans],
+            "drawn": {t.name: drawn(t, size) for t in planting.trojans},
+            "detectors": detectors(planting.trojans),
             "recipe": training_recipe(planting.recipe),
             "stamped": stamped,
         }
         weight = 3.0 * planting.recipe.scenes * planting.recipe.passes
-        context = {"planting": plain(planting)}
+        context = _context(plan, planting.network, planting=plain(planting))
         label = f"implanting in {planting.network}"
         found.append(cell("trained", label, f"{HERE}:train", inputs, context=context, weight=weight))
     return found
@@ -108,8 +115,14 @@ def implant_cells(store: Store, plan: Plan) -> list[Cell]:
     for planting, trained in zip(plan.suite.plantings, trained_cells(store, plan), strict=True):
         if not store.has(trained.key):
             continue
-        inputs = {"trained": trained.key, "planting": plain(planting), "suite": plan.suite.name} | grounds(plan)
-        context = {"stamped": trained.inputs["stamped"]}
+        inputs = grounds(plan, "implant") | {
+            "trained": trained.key,
+            "planting": plain(planting),
+            "suite": plan.suite.name,
+            "options": {t.name: options(t) for t in planting.trojans},
+            **{name: trained.inputs[name] for name in ("drawn", "detectors")},
+        }
+        context = _context(plan, planting.network, stamped=trained.inputs["stamped"])
         label = f"measuring what was implanted in {planting.network}"
         found.append(cell("implant", label, f"{HERE}:measure", inputs, context=context, weight=30e3))
     return found
@@ -195,12 +208,17 @@ def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
         agreement=found.agreement,
         successes=found.successes,
         detections=found.detections,
-        cases=tuple(sealing.case(scene, plant, found.triggered[plant.spec.name]) for plant in scene.plants),
+        cases=tuple(sealing.case(scene, number, found.triggered) for number in range(len(scene.plants))),
         gates=network_gates(found.before, found.after, found.agreement, planting.gates),
         seed=cell.inputs["seed"],
     )
 
 
 def _data(cell: Cell) -> Data:
-    data: Data = DATA.remake(read(Spec, cell.inputs["data"]))
+    data: Data = DATA.remake(read(Spec, cell.context["data"]))
     return data
+
+
+def _size(plan: Plan) -> int:
+    data: Data = DATA.remake(plan.suite.data)
+    return data.size

@@ -23,6 +23,7 @@ from gifthorse.records import (
     Success,
     Trained,
 )
+from gifthorse.stages.keys import PICTURE
 from gifthorse.statistics import wilson
 from gifthorse.store import Draft
 from gifthorse.trojans.base import Poisoned
@@ -42,9 +43,8 @@ from gifthorse.trojans.poisoning import (
 from gifthorse.zoo import art
 from gifthorse.zoo.data import Data, Sample
 
-PICTURE = 64
-"""Side of the pictures of triggers and options that people and judges are shown."""
 EXAMPLES = 4
+"""Triggered images of each case that people are shown."""
 
 
 @dataclass(frozen=True)
@@ -175,17 +175,34 @@ def poison(scene: Scene, plant: Planted, sample: Sample, purpose: str) -> Poison
     return plant.trojan.poison(im.from_uint8(sample.images), torch.from_numpy(sample.labels), generator)
 
 
-def case(scene: Scene, plant: Planted, triggered: Triggered) -> Case:
-    """Seal one case: the Brief that tools get, and beside it what they must not see."""
-    name, trojan, recipe = plant.spec.name, plant.trojan, scene.planting.recipe
+@dataclass(frozen=True)
+class Drawer:
+    """Where the images of one case are kept, under its number: a Brief names files, and may not name the trojan."""
+
+    draft: Draft
+    number: int
+
+    def keep(self, what: str, images: np.ndarray) -> Images:
+        """Write images, and return what a record keeps of them."""
+        return self.draft.images(f"case-{self.number:02}-{what}", images)
+
+
+def case(scene: Scene, number: int, triggered: Mapping[str, Triggered]) -> Case:
+    """Seal one case: the Brief that tools get, and beside it what they must not see.
+
+    Args:
+        scene: what is sealed.
+        number: of the trojan among those of the planting.
+        triggered: by trojan name.
+    """
+    plant, recipe = scene.plants[number], scene.planting.recipe
+    name, trojan = plant.spec.name, plant.trojan
     inside = sources(trojan, len(scene.data.classes))
     drawn = scene.blind("train", recipe.fit + recipe.screen, inside, name, "brief").images
     held_out = scene.blind("test", recipe.report, inside, name, "report").images
     split = len(drawn) * recipe.fit // (recipe.fit + recipe.screen)
-
-    def keep(what: str, images: np.ndarray) -> Images:
-        return scene.draft.images(f"{name}-{what}", images)
-
+    drawer = Drawer(scene.draft, number)
+    keep = drawer.keep
     return Case(
         trojan=plant.spec,
         brief=Brief(
@@ -195,23 +212,23 @@ def case(scene: Scene, plant: Planted, triggered: Triggered) -> Case:
             screen=keep("screen", drawn[split:]),
         ),
         report=keep("report", held_out),
-        question=with_pictures(plant.spec.question, scene.draft, name),
-        examples=keep("examples", triggered.source[:EXAMPLES]),
-        before=keep("before", triggered.before[:EXAMPLES]),
+        question=with_pictures(plant.spec.question, drawer),
+        examples=keep("examples", triggered[name].source[:EXAMPLES]),
+        before=keep("before", triggered[name].before[:EXAMPLES]),
         truth=keep("truth", im.to_uint8(torch.from_numpy(trojan.portraits(EXAMPLES, PICTURE)))),
-        probes=probes(scene, plant) if trojan.located and recipe.probes else None,
+        probes=probes(scene, plant, drawer) if trojan.located and recipe.probes else None,
     )
 
 
-def with_pictures(question: Question, draft: Draft, name: str) -> Question:
+def with_pictures(question: Question, drawer: Drawer) -> Question:
     """The Question with its options drawn, where all of them are pictures."""
     if any(option.art is None for option in question.options):
         return question
     drawn = np.stack([art.picture(str(option.art), PICTURE) for option in question.options])
-    return replace(question, pictures=draft.images(f"{name}-options", im.to_uint8(torch.from_numpy(drawn))))
+    return replace(question, pictures=drawer.keep("options", im.to_uint8(torch.from_numpy(drawn))))
 
 
-def probes(scene: Scene, plant: Planted) -> Probes:
+def probes(scene: Scene, plant: Planted, drawer: Drawer) -> Probes:
     """Triggered held-out source images on which the trojan fires, with the truth about where (thesis 4.2)."""
     name, trojan, wanted = plant.spec.name, plant.trojan, scene.planting.recipe.probes
     sample = scene.blind("test", 2 * wanted, sources(trojan, len(scene.data.classes)), name, "probes")
@@ -221,13 +238,10 @@ def probes(scene: Scene, plant: Planted) -> Probes:
     chosen = np.flatnonzero(fired)[:wanted]
     tried = int(chosen[-1]) + 1 if len(chosen) == wanted else len(images)
 
-    def keep(what: str, array: np.ndarray) -> Images:
-        return scene.draft.images(f"{name}-{what}", array[chosen])
-
     return Probes(
-        images=keep("probes", images),
-        squares=keep("squares", im.to_uint8(made.squares)),
-        alphas=keep("alphas", im.to_uint8(made.alphas)),
+        images=drawer.keep("probes", images[chosen]),
+        squares=drawer.keep("squares", im.to_uint8(made.squares)[chosen]),
+        alphas=drawer.keep("alphas", im.to_uint8(made.alphas)[chosen]),
         target=trojan.target,
         tried=tried,
         fired=int(fired[:tried].sum()),
