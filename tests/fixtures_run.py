@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -353,6 +353,12 @@ def _effect(made: Made, evidence: str, tool: str, spec: TrojanSpec, kept: Sequen
             on=on, finding=finding, rate=wilson(round(rate * n), n), confidence=rate, alone=seen, alone_confidence=0.7
         )
 
+    def pooled(on: str) -> Trial:
+        """As the stage pools: over findings, since they share their images."""
+        tried = [trial(on, finding, 40) for finding in kept]
+        rates = [each.rate.value for each in tried]
+        return replace(tried[0], finding=-1, rate=bootstrap_mean(rates, seed=1, within=(0.0, 1.0)))
+
     networks = ("trojaned", "clean")
     record = Effect(
         evidence=evidence,
@@ -361,7 +367,7 @@ def _effect(made: Made, evidence: str, tool: str, spec: TrojanSpec, kept: Sequen
         trojan=spec.name,
         target=spec.target,
         trials=tuple(trial(on, finding, 40) for on in networks for finding in kept),
-        pooled=tuple(trial(on, -1, 120) for on in networks),
+        pooled=tuple(pooled(on) for on in networks),
     )
     work = _cell("effect", tool, spec.name)
     with made.store.draft(work) as draft:

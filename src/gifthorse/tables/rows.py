@@ -199,7 +199,7 @@ def effect_rows(found: Found) -> Iterator[Row]:
                 "high": pooled.rate.high,
                 "n": pooled.rate.n,
                 "confidence": pooled.confidence,
-                "interval": WILSON,
+                "interval": None if math.isnan(pooled.rate.low) else BOOTSTRAP,
                 "findings": len(trials),
                 "best_rate": max((trial.rate.value for trial in trials), default=None),
                 "alone_is_target": sum(seen) / len(seen) if seen and target else None,
