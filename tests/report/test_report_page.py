@@ -163,6 +163,37 @@ def test_a_tool_is_shown_against_the_best_floor(context: Page) -> None:
         assert line.attributes["x1"] == f"{100 * (best.median.value + 0.5) / 1.5:.2f}%"
 
 
+def test_zeros_and_ones_are_a_mean_and_not_a_box(context: Page, page: Reader) -> None:
+    (part,) = context.attribution
+    measures = {scores.measure: scores for scores in part.scores}
+    game, pearson = measures["Pointing game"], measures["Pearson correlation"]
+    assert "The dot is the mean" in game.note
+    assert "the box holds the middle half" in pearson.note
+    for row in game.rows:
+        (dot,) = Reader(row.chart).with_class("dot")
+        assert dot.attributes["cx"] == f"{100 * row.mean.value:.2f}%"
+        assert not Reader(row.chart).with_class("box")
+    assert all(Reader(row.chart).with_class("box") for row in pearson.rows)
+    means = [row.mean.value for row in game.rows if row.median.value == game.rows[0].median.value]
+    assert means == sorted(means, reverse=True)
+    assert len([e for e in page.of("h4") if "as in Figure 4.2" in e.text]) == 1
+
+
+def test_an_image_is_left_out_only_where_it_has_no_score(context: Page, store: Store) -> None:
+    (part,) = context.attribution
+    explained: dict[str, int] = {}
+    for unit in store.units("evidence"):
+        record = unit.record(Evidence)
+        explained[record.tool.name] = explained.get(record.tool.name, 0) + record.explained
+    checked = 0
+    for scores in part.scores:
+        for row in scores.rows:
+            missing = explained[row.tool.name] - int(row.images.value)
+            assert row.excluded.startswith(f"{missing:,} left out: ") if missing else row.excluded == ""
+            checked += 1
+    assert checked > 8
+
+
 def test_every_number_of_a_rate_says_of_how_many(page: Reader, context: Page) -> None:
     (planted,) = context.planted
     cells = [e for e in page.of("td") if e.attributes.get("data-label") in ("success", "clean control")]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
-from gifthorse.records import Evidence, Probes, Verdict
+from gifthorse.records import Evidence, Interval, Probes, Verdict
 from gifthorse.report import words
-from gifthorse.report.charts import Mark, Span, axis, box
+from gifthorse.report.charts import Mark, Span, axis, box, interval
 from gifthorse.report.contexts import Attribution, Fact, MapRow, MapTable, Picture, ScoreRow, Scores
 from gifthorse.report.desk import Desk, measure_of, part_anchor, tool_name, tools_of
 from gifthorse.report.gather import Kept, Puzzle, role
@@ -24,6 +26,9 @@ MEASURES = {
     "l1": "Mean distance of the map, divided by its largest value, from the square: lower is better",
     "pointing_game": "Share of images whose highest point lies in the square: each image scores 0 or 1",
 }
+
+BOXES = "Dots are images; the box holds the middle half of them, its thick line the median, the whiskers nine tenths"
+ONES = "The dot is the mean, with its interval"
 
 Pieces = Sequence[tuple[Puzzle, Kept[Evidence]]]
 Shown = tuple[Puzzle, Probes, int]
@@ -168,38 +173,49 @@ def _measure(desk: Desk, verdicts: Sequence[tuple[Kept[Evidence], Kept[Verdict]]
     for evidence, verdict in verdicts:
         found.setdefault(evidence.record.tool.name, []).append(verdict)
     values = {tool: _values(kept, name) for tool, kept in found.items()}
+    explained = {tool: sum(e.record.explained for e, _ in verdicts if e.record.tool.name == tool) for tool in found}
     chances = [m.chance for _, v in verdicts if (m := measure_of(v.record.measures, name)) and m.chance is not None]
     every = [value for scores in values.values() for _, value, _ in scores if math.isfinite(value)]
     lower = name == "l1"
     span = Span(low=-0.5 if min(every, default=0.0) >= -0.5 else -1.0, high=1.0) if "pearson" in name else _span(every)
     chance = sum(chances) / len(chances) if chances else None
     marks = [] if chance is None else [Mark(value=chance, kind="chance")]
-    best = _best_floor(values, lower=lower)
+    binary = bool(every) and set(every) <= {0.0, 1.0}
+    best = _best_floor(values, binary=binary, lower=lower)
     marks += [Mark(value=best[1], kind="rival")] if best else []
     ticks = [t for t in (-1.0, -0.5, 0.0, 0.5, 1.0) if span.low <= t <= span.high]
-    rows = [row for tool, kept in found.items() if (row := _row(desk, (tool, kept, name), values[tool], span, marks))]
+    drawn = _Drawn(name=name, span=span, marks=tuple(marks), binary=binary)
+    rows = [row for tool, kept in found.items() if (row := _row(desk, kept, values[tool], explained[tool], drawn))]
     note = MEASURES.get(name, "")
     if chance is not None:
         note += f"{'. ' if note else ''}The dotted line is chance, {words.score(chance, 3 if chance else 0)}"
     if best:
-        note += f"{'. ' if note else ''}The red line is the median of {best[0]}, the floor to beat"
+        middle = "mean" if binary else "median"
+        note += f"{'. ' if note else ''}The red line is the {middle} of {best[0]}, the floor to beat"
+    note += f"{'. ' if note else ''}{ONES if binary else BOXES}"
     return Scores(
         measure=words.measure(name),
         how=how,
         note=f"{note}.",
         axis=axis(ticks, [words.score(t, 1 if t else 0) for t in ticks], span=span),
         silent=_silent(verdicts, name, {row.tool.name for row in rows}),
-        rows=tuple(sorted(rows, key=lambda r: ((1 if lower else -1) * _sortable(r.median.value), r.tool.name))),
+        rows=tuple(sorted(rows, key=lambda row: _order(row, lower=lower))),
     )
 
 
-def _best_floor(values: Mapping[str, Sequence[Scored]], *, lower: bool) -> tuple[str, float] | None:
-    """The floor with the best median, and that median: what a tool is to beat."""
-    found = [(float(np.median(scores)), tool) for tool, scores in _finite(values).items() if role(tool) == "floor"]
+def _order(row: ScoreRow, *, lower: bool) -> tuple[float, float, str]:
+    sign = 1 if lower else -1
+    return sign * _sortable(row.median.value), sign * _sortable(row.mean.value), row.tool.name
+
+
+def _best_floor(values: Mapping[str, Sequence[Scored]], *, binary: bool, lower: bool) -> tuple[str, float] | None:
+    """The floor with the best median (of zeros and ones: mean), and that number: what a tool is to beat."""
+    middle = np.mean if binary else np.median
+    found = [(float(middle(scores)), tool) for tool, scores in _finite(values).items() if role(tool) == "floor"]
     if not found:
         return None
-    median, tool = min(found) if lower else max(found)
-    return tool, median
+    best, tool = min(found) if lower else max(found)
+    return tool, best
 
 
 def _finite(values: Mapping[str, Sequence[Scored]]) -> dict[str, list[float]]:
@@ -235,14 +251,26 @@ def _values(kept: Sequence[Kept[Verdict]], name: str) -> list[Scored]:
     ]
 
 
+def _chart(scores: Sequence[float], mean: Interval, label: str, tone: str, drawn: _Drawn) -> Markup:
+    if drawn.binary:
+        return interval(mean, label, span=drawn.span, marks=drawn.marks, tone=tone)
+    return box(scores, label, span=drawn.span, marks=drawn.marks, tone=tone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """A measure, and how its scores are drawn: as a box, or as a mean where they are zeros and ones."""
+
+    name: str
+    span: Span
+    marks: tuple[Mark, ...]
+    binary: bool
+
+
 def _row(
-    desk: Desk,
-    about: tuple[str, Sequence[Kept[Verdict]], str],
-    values: Sequence[Scored],
-    span: Span,
-    marks: Sequence[Mark],
+    desk: Desk, kept: Sequence[Kept[Verdict]], values: Sequence[Scored], explained: int, drawn: _Drawn
 ) -> ScoreRow | None:
-    tool, kept, name = about
+    tool, name = kept[0].record.tool, drawn.name
     mean = desk.summed(desk.run.sums.get((kept[0].record.network, kept[0].record.judge.name, name, tool)))
     if mean is None:
         return None
@@ -250,11 +278,12 @@ def _row(
     middle = float(np.median(scores))
     named = tool_name(tool)
     reasons = sorted({v.record.excluded_reason or "" for v in kept if v.record.excluded} - {""})
-    left = sum(v.record.excluded for v in kept)
-    label = f"{name} of {tool}: median {words.score(middle)}, {words.counted(len(scores), 'image')}"
+    # A verdict leaves images out of one of its measures or another: those that have no score by this one are meant.
+    left = max(0, explained - len(scores))
+    label = f"{words.measure(name)} of {tool}: median {words.score(middle)}, {words.counted(len(scores), 'image')}"
     return ScoreRow(
         tool=named,
-        chart=box(scores, label, span=span, marks=marks, tone=named.role),
+        chart=_chart(scores, mean[0], label, named.role, drawn),
         median=desk.plain(middle, words.score(middle), [k for _, _, k in values], f"median {name} of {tool}"),
         mean=mean[1],
         images=desk.plain(len(scores), words.whole(len(scores)), [k for _, _, k in values], f"scores of {tool}"),

@@ -46,7 +46,7 @@ def missing(desk: Desk) -> Missing:
             judged = f"{record.judge.name} of {about}"
             if record.not_scored and not evidence.record.refusal:
                 note((judged, "not scored", record.not_scored), puzzle, verdict.key)
-            elif record.excluded:
+            if record.excluded:
                 reason = f"{record.excluded:,} left out of the score: {record.excluded_reason or 'no reason given'}"
                 note((judged, "left out", reason), puzzle, verdict.key)
     return Missing(
