@@ -171,6 +171,7 @@ def test_effects_are_those_of_the_record(store: Store, made: Tables) -> None:
             row = only(made["effect"], key=unit.key, on=pooled.on)
             assert (row["rate"], row["low"], row["high"]) == (pooled.rate.value, pooled.rate.low, pooled.rate.high)
             assert (row["confidence"], row["n"], row["findings"]) == (pooled.confidence, pooled.rate.n, 3)
+            assert row["interval"] == "95% bootstrap", "over findings, which share their images"
     row = only(made["effect"], tool="truth", trojan="smiley_emoji", on="trojaned")
     assert (row["alone_is_target"], row["target"]) == (1.0, "bullfrog")
 
