@@ -77,6 +77,8 @@ def spoken(node: ast.expr, within: ast.AST) -> bool:
         return any(isinstance(part, ast.Constant) and str(part.value).strip() for part in node.values)
     if isinstance(node, ast.Call):
         return getattr(node.func, "id", "") == "nearest"
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("cause", "remedy")
     if isinstance(node, ast.IfExp):
         return spoken(node.body, within) and spoken(node.orelse, within)
     if isinstance(node, ast.Name):

@@ -53,8 +53,8 @@ class Row:
 
 
 @functools.cache
-def _entry_points() -> importlib.metadata.EntryPoints:
-    """What every installed package adds, looked for once a process: it reads a file of each."""
+def _entry_points() -> Any:
+    """What every installed package adds, looked for once a process: it reads a file of each. Has ``select``."""
     return importlib.metadata.entry_points()
 
 

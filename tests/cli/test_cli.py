@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,15 @@ from pathlib import Path
 import pytest
 from fixtures_run import make_run
 
+from gifthorse import disk, registry
 from gifthorse.cli import app as door
+from gifthorse.cli import look
 from gifthorse.cli.options import RunOptions, seconds_of, settings_of
+from gifthorse.cli.summary import summarise
 from gifthorse.cli.talk import Talk, spelt
 from gifthorse.errors import UsageError
+from gifthorse.jobs.asked import CONTROLS
+from gifthorse.tools import TOOLS
 
 
 def gifthorse(
@@ -46,7 +53,16 @@ def code(*arguments: str) -> int:
         (["run", "--set", "occlusion"], 2, "TOOL.SETTING=VALUE"),
         (["run", "--set", "oclusion.window=3"], 2, "did you mean 'occlusion'"),
         (["run", "--max-time", "soon"], 2, "20m"),
+        (["run", "--max-time", "nan"], 2, "20m"),
+        (["run", "--max-time", "inf"], 2, "20m"),
+        (["run", "--max-time=-5s"], 2, "20m"),
+        (["run", "--workers", "0"], 2, "--workers 1"),
         (["run", "--data", "photos"], 2, "--net"),
+        (["run", "--trojans", "clownfish"], 2, "--net"),
+        (["run", "--suite", "emoji12", "--net", "efficientnet-lite0", "--data", "x"], 2, "leave one of them out"),
+        (["run", "--set", "occlusion.windoww=3", "--dry-run"], 2, "did you mean 'window'"),
+        (["run", "--set", "occlusion.window=wide", "--dry-run"], 2, "window = 'wide'"),
+        (["list", "--config", "x.toml"], 2, "--config"),
         (["run", "--net", "efficientnet-lite0"], 2, "--data"),
         (["rnu"], 2, "run"),
         (["list", "tols"], 2, "did you mean 'tools'"),
@@ -71,6 +87,17 @@ def test_exit_codes_and_what_is_told(
         assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
 
 
+def test_status_exits_with_3_though_nobody_reads(tmp_path: Path) -> None:
+    store = make_run(tmp_path / "run")
+    (store.root / "plan.json").write_bytes(b"{}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "gifthorse", "status", str(store.root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as made:
+        assert made.stdout is not None
+        made.stdout.close()
+        assert made.wait(60) == 3
+
+
 def test_a_bug_is_kept_and_exits_with_1(tmp_path: Path) -> None:
     broken = (
         "import sys; from gifthorse.cli import app, look\n"
@@ -84,52 +111,6 @@ def test_a_bug_is_kept_and_exits_with_1(tmp_path: Path) -> None:
     kept = Path(done.stderr.split("report it with ")[1].strip())
     assert "ZeroDivisionError" in kept.read_text()
     kept.unlink()
-
-
-def test_a_key_that_the_file_misspells_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text('suit = "emoji12"\n')
-    assert code("run", "--config", str(path)) == 2
-    told = capsys.readouterr().err
-    assert "run.toml" in told
-    assert "'suit'" in told
-    assert "did you mean 'suite'" in told
-
-
-def test_flags_go_before_environment_and_environment_before_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text('protocol = "published"\ntools = "occlusion"\nworkers = 3\n\n[settings.occlusion]\nwindow = 7\n')
-    monkeypatch.setenv("GIFTHORSE_TOOLS", "saliency")
-    assert code("run", "--config", str(path), "--protocol", "thesis", "--show-config") == 0
-    shown = capsys.readouterr().out
-    assert 'protocol = "thesis"' in shown
-    assert "workers = 3" in shown
-    assert "[settings.occlusion]\nwindow = 7" in shown
-
-
-def test_the_shown_configuration_is_the_same_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = ("run", "--suite", "emoji12_dev", "--set", "occlusion.window=9", "--workers", "2", "--without-inputs")
-    assert code(*wanted, "--show-config") == 0
-    shown = capsys.readouterr().out
-    path = tmp_path / "again.toml"
-    path.write_text(shown)
-    assert code("run", "--config", str(path), "--show-config") == 0
-    assert capsys.readouterr().out == shown
-
-
-def test_json_is_alone_on_stdout_and_without_colours(tmp_path: Path) -> None:
-    make_run(tmp_path / "run")
-    for arguments in (
-        ["tables", str(tmp_path / "run"), "--json"],
-        ["list", "--json"],
-        ["status", str(tmp_path / "run"), "--json"],
-    ):
-        done = gifthorse(*arguments)
-        assert done.returncode == 0, done.stderr
-        json.loads(done.stdout)
-        assert "\x1b" not in done.stdout + done.stderr
 
 
 def test_list_has_every_tool_with_its_source() -> None:
@@ -150,7 +131,26 @@ def test_verify_names_the_flipped_file(tmp_path: Path, capsys: pytest.CaptureFix
     path.write_bytes(raw)
     capsys.readouterr()
     assert code("status", str(store.root), "--verify") == 3
-    assert str(path) in capsys.readouterr().out.replace("\n", "")
+    assert f"damaged: {path}" in capsys.readouterr().out
+
+
+def test_status_names_every_damaged_file_and_counts_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two manifests, a failure note and the plan (P9): none of them hides another, or what is whole."""
+    store = make_run(tmp_path / "run")
+    before = len(store.keys())
+    evidence = [unit.path / "unit.json" for unit in store.units("evidence")][:2]
+    (failure,) = (store.root / "failures").iterdir()
+    broken = [*evidence, failure, store.root / "plan.json"]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:-9])
+    for options in ([], ["--verify"]):
+        assert code("status", str(store.root), "--json", *options) == 3
+        told = json.loads(capsys.readouterr().out)
+        assert sum(told["units"].values()) == before - 2
+        for path in broken:
+            assert sum(str(path) in line for line in told["damaged"]) == 1, path
 
 
 def test_report_and_tables_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,10 +164,83 @@ def test_report_and_tables_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_compare_finds_nothing_in_a_copy_and_names_a_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_run(tmp_path / "a")
-    make_run(tmp_path / "b")
-    assert code("compare", str(tmp_path / "a"), str(tmp_path / "b")) == 0
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    assert code("compare", str(one.root), str(other.root)) == 0
     assert "the same units" in capsys.readouterr().out
+    gone, changed = [unit.key for unit in one.units("verdict")][:2]
+    shutil.rmtree(other.get(gone).path)
+    manifest = other.get(changed).path / "unit.json"
+    values = disk.unseal(manifest.read_bytes())
+    assert values is not None
+    values["record"]["excluded"] = 77
+    manifest.write_bytes(disk.seal(values))
+    assert code("compare", str(one.root), str(other.root)) == 0
+    assert set(capsys.readouterr().out.splitlines()) == {
+        f"only in {one.root}: verdict {gone}",
+        f"other contents: verdict {changed}",
+    }
+
+
+def test_the_end_of_a_run_says_which_gates_were_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summarise(make_run(tmp_path / "run"))
+    told = capsys.readouterr().out
+    assert "missed: success" in told
+    assert "gate missed by fork in emoji-resnet: success: asked >= 40%, measured 37.0%" in told
+    assert "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)\n" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("occlusion,cppn_target", "occlusion,edges_sobel,blank,cppn_target,noise,truth"),
+        ("cppn_target", "cppn_target,noise,truth"),
+        ("blank", "blank"),
+        ("truth,occlusion", "occlusion,edges_sobel,blank,truth"),
+    ],
+)
+def test_contenders_bring_the_floors_and_controls_of_their_kind(asked: str, expected: str) -> None:
+    assert RunOptions(tools=asked).asked().tools == tuple(expected.split(","))
+    wanted = RunOptions(tools=asked, without_controls=True).asked().tools
+    assert set(wanted) == set(asked.split(","))
+
+
+def test_controls_are_floors_of_their_kind() -> None:
+    for kind, names in CONTROLS.items():
+        assert all(TOOLS[name].kind == kind and TOOLS[name].floor for name in names)
+
+
+def test_a_plugin_that_is_broken_is_told_of_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = importlib.metadata.EntryPoints([importlib.metadata.EntryPoint("odd", "no_such:row", "gifthorse.tool")])
+    monkeypatch.setattr(registry, "_entry_points", lambda: points)
+    assert code("--help") == 0
+    assert code("list", "tools", "--json") == 0
+    seen = capsys.readouterr()
+    assert "the tool 'odd' that another package adds (no_such:row) needs the package 'no_such'" in seen.err
+    assert code("run", "--tools", "odd", "--dry-run") == 3
+    assert code("run", "--dry-run") == 0
+
+
+def test_a_pipe_that_breaks_elsewhere_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(run: Path) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(look, "opened", broken)
+    with pytest.raises(BrokenPipeError):
+        code("status", "x")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(arguments: list[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gifthorse", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as made:
+        assert made.stdout is not None
+        made.stdout.close()
+        assert made.stderr is not None
+        said = made.stderr.read()
+        assert (made.wait(60), said) == (0, b"")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("2h", 7200), ("5", 5)])
@@ -193,6 +266,7 @@ def test_every_option_is_frozen_here() -> None:
     """The flags are a promise: a new one is added here on purpose."""
     names = list(RunOptions.__dataclass_fields__)
     assert names == [
-        "suite", "net", "data", "trojans", "tools", "judges", "protocol", "set", "out", "device", "precision",
-        "threads", "workers", "max_time", "retry_failed", "without_inputs", "dry_run", "show_config", "offline", "json",
+        "suite", "net", "data", "trojans", "tools", "without_controls", "judges", "protocol", "set", "config", "out",
+        "device", "precision", "threads", "workers", "max_time", "retry_failed", "without_inputs", "dry_run",
+        "show_config", "offline", "json",
     ]  # fmt: skip

@@ -1,14 +1,13 @@
 """The door: one app, its configuration layers, its exit codes, and the signals that end it.
 
-stdout is data and stderr is talk. Exit codes: 0 done, 1 bug, 2 usage, 3 bad input, 4 finished with failed cells, 5 a
-limit reached (resumable), 130/143 stopped by a signal (resumable).
+stdout is data and stderr is talk. Exit codes are those of ``errors.EXIT_CODES``.
 """
 
 from __future__ import annotations
 
 import inspect
+import io
 import itertools
-import os
 import signal
 import sys
 import tempfile
@@ -22,8 +21,8 @@ from cyclopts.exceptions import CycloptsError
 
 import gifthorse
 from gifthorse.cli import look, runs
-from gifthorse.cli.configuration import layer
-from gifthorse.cli.talk import Talk
+from gifthorse.cli.configuration import PREFIX, layer
+from gifthorse.cli.talk import Talk, drawing, put
 from gifthorse.errors import GifthorseError
 
 EPILOGUE = """
@@ -79,9 +78,13 @@ def code_of(tokens: list[str], talk: Talk) -> int:
     """Carry out a command and give its exit code; errors are told on stderr."""
     try:
         made = app()
-        tokens, layers = layer(tokens)
-        made.config = (*layers, Env("GIFTHORSE_", command=False))
+        made.config = (Env(PREFIX, command=False), *layer(tokens))
+        page = io.StringIO()
+        if not tokens or {"--help", "-h"} & set(tokens):
+            made.console = drawing(page)
         made(tokens)
+        if page.getvalue():
+            put(page.getvalue().rstrip())
     except GifthorseError as error:
         talk.error(error.id, str(error))
         return error.exit_code
@@ -91,10 +94,6 @@ def code_of(tokens: list[str], talk: Talk) -> int:
     except KeyboardInterrupt:
         talk.say("stopped; the same command goes on where it was")
         return 130
-    except BrokenPipeError:
-        # the reader of a pipe (head, less) has seen enough; Python would complain again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else 0
     return 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gifthorse.cli.talk import print_table
+from gifthorse.cli.talk import Talk, print_table, put
 from gifthorse.errors import CorruptUnit, InputError, UsageError, nearest
+from gifthorse.jobs.asked import note_inputs
 from gifthorse.jobs.comparing import differences
 from gifthorse.judges import JUDGES
-from gifthorse.registry import Row, load
+from gifthorse.records import Failure
+from gifthorse.registry import Table, load
 from gifthorse.store import Store
 from gifthorse.suites import SUITES
 from gifthorse.tools import TOOLS
@@ -21,7 +23,7 @@ from gifthorse.trojans import TROJANS
 from gifthorse.zoo import DATA, DETECTORS, ENCODERS, NETWORKS
 
 Flag = Annotated[bool, Parameter(negative=())]
-LISTED: dict[str, Mapping[str, Row]] = {
+LISTED: dict[str, Table] = {
     "tools": TOOLS,
     "trojans": TROJANS,
     "judges": JUDGES,
@@ -43,20 +45,24 @@ def opened(run: Path) -> Store:
     return Store(run)
 
 
-def report(run: Path, *, out: Path | None = None, without_inputs: Flag = False) -> None:
+def report(run: Path, *, out: Path | None = None, without_inputs: Flag = False, json: Flag = False) -> None:
     """Write the HTML report of a run folder again, and print its path.
 
     Args:
         run: the run folder.
         out: where to write it; inside the run folder by default.
         without_inputs: leave the data's own images out.
+        json: one JSON document with the path.
 
     Examples:
         gifthorse report runs/emoji12-quick
         gifthorse report runs/photographs-quick --without-inputs --out report.html
     """
     store = opened(run)
-    print(load("gifthorse.report:write")(store, out or run / "report.html", inputs=not without_inputs))
+    path = load("gifthorse.report:write")(store, out or run / "report.html", inputs=not without_inputs)
+    if out is None:
+        note_inputs(store, not without_inputs)
+    put(_json({"run": str(run), "report": str(path)}) if json else str(path))
 
 
 def tables(run: Path, *, json: Flag = False, parquet: Path | None = None) -> None:
@@ -64,7 +70,7 @@ def tables(run: Path, *, json: Flag = False, parquet: Path | None = None) -> Non
 
     Args:
         run: the run folder.
-        json: one JSON document with every table, a list of rows each.
+        json: one JSON document: every table, a list of rows each; with --parquet the path of each table's file.
         parquet: folder to write one file a table into.
 
     Examples:
@@ -73,10 +79,10 @@ def tables(run: Path, *, json: Flag = False, parquet: Path | None = None) -> Non
     """
     found = load("gifthorse.tables:tables")(opened(run))
     if parquet is not None:
-        for path in load("gifthorse.tables.parquet:write_parquet")(found, parquet):
-            print(path)
+        paths = [str(path) for path in load("gifthorse.tables.parquet:write_parquet")(found, parquet)]
+        put(_json(dict(zip(found, paths, strict=True))) if json else "\n".join(paths))
     elif json:
-        print(_json(found))
+        put(_json(found))
     else:
         for name, rows in found.items():
             columns = tuple(rows[0])[:9] if rows else ()
@@ -88,7 +94,7 @@ def listing(what: str = "all", *, json: Flag = False) -> None:
 
     Args:
         what: one of these, or `all`.
-        json: one JSON document with kind, source and version of each.
+        json: one JSON document with kind, source, version and level of each (see docs/tools.md).
 
     Examples:
         gifthorse list tools
@@ -99,11 +105,14 @@ def listing(what: str = "all", *, json: Flag = False) -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     for kind, table in LISTED.items():
         if what in ("all", kind):
+            for problem in table.problems.values():
+                Talk().error(problem.id, str(problem))
             found[kind] = [
                 {
                     "name": n,
                     "kind": r.kind,
                     "version": r.version,
+                    "level": r.level,
                     "source": r.source,
                     "floor": r.floor,
                     "extra": r.extra,
@@ -113,12 +122,12 @@ def listing(what: str = "all", *, json: Flag = False) -> None:
     if what in ("all", "suites"):
         found["suites"] = [{"name": name, "source": text} for name, text in SUITES.items()]
     if json:
-        print(_json(found))
+        put(_json(found))
         return
     for kind, rows in found.items():
-        print(f"{kind}:")
+        put(f"{kind}:")
         for row in rows:
-            print(f"  {row['name']:20} {row.get('kind', ''):12} {row['source']}")
+            put(f"  {row['name']:20} {row.get('kind', ''):16} {row.get('level', ''):3} {row['source']}")
 
 
 def status(run: Path, *, verify: Flag = False, json: Flag = False) -> None:
@@ -133,35 +142,65 @@ def status(run: Path, *, verify: Flag = False, json: Flag = False) -> None:
         gifthorse status runs/emoji12-quick --verify
     """
     store = opened(run)
-    plan = store.read_plan() or {}
-    counts: dict[str, int] = {}
-    for unit in store.units():
-        counts[unit.kind] = counts.get(unit.kind, 0) + 1
-    failures = store.failures()
-    problems = store.verify() if verify else []
+    found = _found(store)
+    problems = list(dict.fromkeys([*(store.verify() if verify else ()), *found.damaged]))
     told = {
         "run": str(run),
-        "finished": bool(plan.get("finished")),
-        "units": counts,
-        "failures": [{"label": f.label, "error": f.error, "attempts": f.attempts} for f in failures],
-        "damaged": problems if verify else None,
+        "finished": found.finished,
+        "units": found.units,
+        "failures": [{"label": f.label, "error": f.error, "attempts": f.attempts} for f in found.failures],
+        "damaged": problems if verify or problems else None,
     }
     if json:
-        print(_json(told))
+        put(_json(told))
     else:
-        print(f"{run}: {'finished' if told['finished'] else 'not finished'}")
-        print("units: " + ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())))
-        for failure in failures:
-            print(f"failed: {failure.label} ({failure.attempts} attempts): {failure.error}")
+        put(f"{run}: {'finished' if found.finished else 'not finished'}")
+        put("units: " + ", ".join(f"{kind} {count}" for kind, count in sorted(found.units.items())))
+        for failure in found.failures:
+            put(f"failed: {failure.label} ({failure.attempts} attempts): {failure.error}")
         for problem in problems:
-            print(f"damaged: {problem}")
+            put(f"damaged: {problem}")
         if verify and not problems:
-            print("every file is as its manifest says")
+            put("every file is as its manifest says")
     if problems:
         raise CorruptUnit(
             f"{len(problems)} damaged files in {run}",
             "remove the folders of those units and run the same command again",
         )
+
+
+@dataclass
+class _Found:
+    """What can be read of a run folder, and what cannot."""
+
+    finished: bool = False
+    units: dict[str, int] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+def _found(store: Store) -> _Found:
+    """Everything in a run folder that can be read: one damaged file does not hide the others."""
+    found = _Found()
+    try:
+        found.finished = bool((store.read_plan() or {}).get("finished"))
+    except CorruptUnit as error:
+        found.damaged.append(error.cause)
+    for key in store.keys():  # noqa: SIM118 -- a store is no mapping
+        try:
+            kind = store.get(key).kind
+        except CorruptUnit as error:
+            found.damaged.append(error.cause)
+        else:
+            found.units[kind] = found.units.get(kind, 0) + 1
+    for path in sorted((store.root / "failures").glob("*.json")):
+        try:
+            failure = store.failure(path.stem)
+        except CorruptUnit as error:
+            found.damaged.append(error.cause)
+        else:
+            found.failures += [failure] if failure else []
+    return found
 
 
 def compare(run: Path, other: Path, *, json: Flag = False) -> None:
@@ -177,13 +216,13 @@ def compare(run: Path, other: Path, *, json: Flag = False) -> None:
     """
     found = differences(opened(run), opened(other))
     if json:
-        print(_json(found))
+        put(_json(found))
         return
     for kind, rows in found.items():
         for row in rows:
-            print(f"{kind}: {row}")
+            put(f"{kind}: {row}")
     if not any(found.values()):
-        print("the same units with the same contents")
+        put("the same units with the same contents")
 
 
 def _json(value: Any) -> str:

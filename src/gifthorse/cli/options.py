@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +14,15 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from gifthorse.errors import UsageError, nearest
-from gifthorse.jobs.asked import Asked, chosen, protocol_of
+from gifthorse.jobs.asked import Asked, chosen, protocol_of, with_controls
 from gifthorse.judges import JUDGES
 from gifthorse.records import Suite
 from gifthorse.registry import load
 from gifthorse.suites import suite
 from gifthorse.tools import TOOLS
 
+DEFAULT_SUITE = "emoji12"
+DEFAULT_TROJANS = "smiley_emoji,clownfish"
 DEFAULT_TOOLS = tuple(name for name in TOOLS if name not in ("centre", "random"))
 """What ``--tools default`` runs: every tool, and of the floors those of the thesis and the two controls."""
 
@@ -28,22 +32,26 @@ DEFAULT_TOOLS = tuple(name for name in TOOLS if name not in ("centre", "random")
 class RunOptions:
     """Options of ``run``, ``implant``, ``diagnose`` and ``evaluate``."""
 
-    suite: str = "emoji12"
-    """Suite of trojans, by name (see `gifthorse list suites`)."""
+    suite: str | None = None
+    """Suite of trojans, by name (see `gifthorse list suites`). Default: emoji12."""
     net: str | None = None
     """Plant in this network of the zoo instead, with --data and --trojans."""
     data: Path | None = None
     """Folder of photographs, with --net."""
-    trojans: str = "smiley_emoji,clownfish"
-    """Trojans to plant, with --net, separated by commas."""
+    trojans: str | None = None
+    """Trojans to plant, with --net, separated by commas. Default: smiley_emoji,clownfish."""
     tools: str = "default"
-    """Tools separated by commas; `all`, or `default`."""
+    """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added."""
+    without_controls: Annotated[bool, Parameter(negative=())] = False
+    """Add no floors and controls to --tools."""
     judges: str = "all"
     """Judges separated by commas, or `all`."""
     protocol: str = "quick"
     """Budget of every tool: quick, published or thesis."""
     set: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     """Replace a setting: --set occlusion.window=12 (repeatable)."""
+    config: Path | None = None
+    """TOML file with options, and settings in [settings.TOOL]; flags and GIFTHORSE_ variables go before it."""
     out: Path | None = None
     """Run folder. Default: runs/SUITE-PROTOCOL."""
     device: str = "auto"
@@ -76,36 +84,60 @@ class RunOptions:
             UsageError: an unknown name, or options that do not go together.
         """
         if self.net is None:
-            if self.data is not None:
-                raise UsageError("--data is for photographs and needs --net", "--net efficientnet-lite0 --data FOLDER")
-            return suite(self.suite)
+            for name, value in (("data", self.data), ("trojans", self.trojans)):
+                if value is not None:
+                    raise UsageError(
+                        f"--{name} is for photographs and needs --net", "--net efficientnet-lite0 --data FOLDER"
+                    )
+            return suite(self.suite or DEFAULT_SUITE)
+        if self.suite is not None:
+            raise UsageError(f"--suite {self.suite} and --net {self.net} are two suites", "leave one of them out")
         if self.data is None:
             raise UsageError(f"--net {self.net} needs photographs", "add --data FOLDER")
-        names = tuple(name.strip() for name in self.trojans.split(",") if name.strip())
+        names = tuple(name.strip() for name in (self.trojans or DEFAULT_TROJANS).split(",") if name.strip())
         made: Suite = load("gifthorse.suites.photographs:photographs")(self.net, str(self.data), names)
         return made
 
+    @property
+    def suite_name(self) -> str | None:
+        """``--suite``, or what it is by default; None for photographs."""
+        return self.suite or (DEFAULT_SUITE if self.net is None else None)
+
+    @property
+    def trojan_names(self) -> str | None:
+        """``--trojans``, or what they are by default for photographs."""
+        return self.trojans or (DEFAULT_TROJANS if self.net is not None else None)
+
     def asked(self) -> Asked:
-        """The request."""
+        """The request.
+
+        Raises:
+            UsageError: a name that is not there, or options that do not go together.
+        """
         wanted = self.suite_asked()
+        tools = chosen(self.tools, TOOLS, DEFAULT_TOOLS)
         return Asked(
             suite=wanted,
-            tools=chosen(self.tools, TOOLS, DEFAULT_TOOLS),
+            tools=tools if self.without_controls else with_controls(tools),
             judges=chosen(self.judges, JUDGES, tuple(JUDGES)),
             protocol=protocol_of(wanted, self.protocol),
-            settings=settings_of(self.set),
+            settings=self.settings(),
             device=self.device,
             precision=self.precision,
             threads=self.threads,
             command=shlex.join(["gifthorse", *sys.argv[1:]]),
         )
 
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Tool or judge to settings, of ``--set`` and of the file: the last one counts."""
+        return settings_of(self.set)
+
     def folder(self, asked: Asked) -> Path:
         """The run folder."""
         return self.out or Path("runs") / f"{asked.suite.name}-{asked.protocol.name}"
 
 
-def settings_of(pairs: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def settings_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
     """``("occlusion.window=12",)`` as ``{"occlusion": {"window": 12}}``; values are TOML, else text.
 
     Raises:
@@ -117,17 +149,28 @@ def settings_of(pairs: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         tool, _, setting = name.strip().partition(".")
         if not value or not setting:
             raise UsageError(f"--set {pair!r} is not of the form TOOL.SETTING=VALUE", "--set occlusion.window=12")
-        if tool not in TOOLS and tool not in JUDGES:
-            raise UsageError(f"--set names no tool or judge: {tool!r}", nearest(tool, [*TOOLS, *JUDGES]))
+        has_settings(tool, f"--set {pair}")
         found.setdefault(tool, {})[setting] = _value(value.strip())
     return found
 
 
+def has_settings(tool: str, where: str) -> None:
+    """Check that a name is that of a tool or a judge.
+
+    Raises:
+        UsageError: it is not; ``where`` says who asked.
+    """
+    if tool not in TOOLS and tool not in JUDGES:
+        raise UsageError(f"{where} names no tool or judge: {tool!r}", nearest(tool, [*TOOLS, *JUDGES]))
+
+
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    # dates and tables are nothing that a setting can hold
+    return value if isinstance(value, (bool, int, float, str, list)) else text
 
 
 def seconds_of(text: str) -> float:
@@ -139,6 +182,9 @@ def seconds_of(text: str) -> float:
     units = {"s": 1, "m": 60, "h": 3600}
     number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
     try:
-        return float(number) * unit
+        seconds = float(number) * unit
     except ValueError:
-        raise UsageError(f"--max-time {text!r} is no length of time", "--max-time 20m") from None
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise UsageError(f"--max-time {text!r} is no length of time", "--max-time 20m")
+    return seconds

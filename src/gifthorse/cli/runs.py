@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import fields
 from typing import Any
 
+from gifthorse.cli.configuration import check_settings, configuration
+from gifthorse.cli.configuration import spelt as as_file
 from gifthorse.cli.options import RunOptions, seconds_of
 from gifthorse.cli.summary import document, summarise
-from gifthorse.cli.talk import Talk, Watch, spelt
-from gifthorse.errors import FailedCells
-from gifthorse.jobs.asked import Asked, finished
+from gifthorse.cli.talk import Talk, Watch, put, spelt
+from gifthorse.errors import FailedCells, UsageError
+from gifthorse.jobs.asked import Asked, finished, note_inputs
 from gifthorse.jobs.offline import no_network
 from gifthorse.registry import load
 from gifthorse.runner import InProcess, LocalProcesses
@@ -60,52 +61,77 @@ def evaluate(options: RunOptions = RunOptions()) -> None:
 
 def _carry_out(options: RunOptions, until: str) -> None:
     talk = Talk()
-    if options.show_config:
-        print(as_toml(options), end="")
-        return
     asked = options.asked()
     store = Store(options.folder(asked))
     began = time.monotonic()
-    if until == "report" and not options.retry_failed and not options.dry_run and finished(store, asked):
-        talk.say(f"{store.root} is finished: nothing to do")
-        _tell(store, options, {"status": "finished", "computed": 0})
+    deadline = None if options.max_time is None else began + seconds_of(options.max_time)
+    if options.workers < 1:
+        raise UsageError(f"--workers {options.workers} is no number of processes", "--workers 1, or more")
+    done = finished(store, asked)
+    if done is None:
+        # a finished run was checked when it began, and a tool need not be imported again
+        check_settings(asked.settings, options.config)
+    if options.show_config:
+        found = configuration(options)
+        put(json.dumps(found, ensure_ascii=False) if options.json else as_file(found))
         return
     if options.dry_run:
         _dry_run(store, asked, options)
         return
+    if done is not None and until == "report" and not options.retry_failed:
+        _again(store, options, done, talk)
+        return
     if options.offline:
         no_network()
-    deadline = began + seconds_of(options.max_time) if options.max_time else None
-    how = load("gifthorse.jobs.run:How")
-    runner = InProcess() if options.workers == 1 else LocalProcesses(options.workers)
-    failed: FailedCells | None = None
-    with Watch(talk) as watch:
-        plan = how(
-            runner=runner,
-            watch=watch,
-            until=until,
-            retry_failed=options.retry_failed,
-            deadline=deadline,
-            inputs=not options.without_inputs,
-        )
-        try:
-            load("gifthorse.jobs.run:run")(store, asked, plan)
-        except FailedCells as error:
-            failed = error
+    failed = _work(store, asked, options, (until, deadline))
     talk.say(f"{until} done in {spelt(time.monotonic() - began)}: {store.root}")
     _tell(store, options, {"status": "failed cells" if failed else "done"})
     if failed:
         raise failed
 
 
+def _work(store: Store, asked: Asked, options: RunOptions, limits: tuple[str, float | None]) -> FailedCells | None:
+    """Do everything up to a stage and a deadline; cells that failed are no reason not to tell of the others."""
+    until, deadline = limits
+    with Watch(Talk()) as watch:
+        how = load("gifthorse.jobs.run:How")(
+            runner=InProcess() if options.workers == 1 else LocalProcesses(options.workers),
+            watch=watch,
+            until=until,
+            retry_failed=options.retry_failed,
+            deadline=deadline,
+            inputs=not options.without_inputs,
+        )
+        failed = None
+        try:
+            load("gifthorse.jobs.run:run")(store, asked, how)
+        except FailedCells as error:
+            failed = error
+    if until == "report":
+        note_inputs(store, not options.without_inputs)
+    return failed
+
+
+def _again(store: Store, options: RunOptions, plan: dict[str, Any], talk: Talk) -> None:
+    """Answer the request of a finished run: only its report may have to be another one."""
+    inputs = not options.without_inputs
+    if plan.get("inputs") == inputs:
+        talk.say(f"{store.root} is finished: nothing to do")
+    else:
+        talk.say(f"{store.root} is finished: only its report is written again, with{'' if inputs else 'out'} inputs")
+        load("gifthorse.report:write")(store, store.root / "report.html", inputs=inputs)
+        note_inputs(store, inputs)
+    _tell(store, options, {"status": "finished", "computed": 0})
+
+
 def _tell(store: Store, options: RunOptions, status: dict[str, Any]) -> None:
     if options.json:
-        print(json.dumps(document(store) | status, ensure_ascii=False))
+        put(json.dumps(document(store) | status, ensure_ascii=False))
         return
     summarise(store)
     report = store.root / "report.html"
     if report.is_file():
-        print(f"report: {report}")
+        put(f"report: {report}")
 
 
 def _dry_run(store: Store, asked: Asked, options: RunOptions) -> None:
@@ -121,30 +147,10 @@ def _dry_run(store: Store, asked: Asked, options: RunOptions) -> None:
         "passes_a_cell": asked.protocol.passes,
         "units_there": len(store.keys()) if store.root.is_dir() else 0,
         "finished": finished(store, asked) is not None,
+        "request": asked.digest,
     }
     if options.json:
-        print(json.dumps(told))
+        put(json.dumps(told, ensure_ascii=False))
         return
     for key, value in told.items():
-        print(f"{key:14} {', '.join(value) if isinstance(value, list) else value}")
-
-
-def as_toml(options: RunOptions) -> str:
-    """Every option with its value, as a file for ``--config``."""
-    skipped = ("show_config", "dry_run", "set")
-    lines = []
-    for field in fields(options):
-        value = getattr(options, field.name)
-        if field.name in skipped or value is None:
-            continue
-        number = isinstance(value, int) and not isinstance(value, bool)
-        spelling = str(value).lower() if isinstance(value, bool) else str(value) if number else json.dumps(str(value))
-        lines.append(f"{field.name.replace('_', '-')} = {spelling}")
-    tables: dict[str, list[str]] = {}
-    for pair in options.set:
-        tool, _, rest = pair.partition(".")
-        name, _, text = rest.partition("=")
-        tables.setdefault(tool, []).append(f"{name} = {text}")
-    for tool, rows in tables.items():
-        lines += ["", f"[settings.{tool}]", *rows]
-    return "\n".join(lines) + "\n"
+        put(f"{key:14} {', '.join(value) if isinstance(value, list) else value}")

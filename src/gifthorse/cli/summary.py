@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gifthorse.cli.talk import print_table
+from gifthorse.cli.talk import print_table, put
 from gifthorse.registry import load
 from gifthorse.store import Store
 from gifthorse.tables import tables
@@ -25,17 +25,38 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
+def gates(row: dict[str, Any]) -> str:
+    """``met``, or the names of the gates that a trojan or a network missed."""
+    names = [told.partition(":")[0] for told in row["gates_missed"] or ()]
+    return f"missed: {', '.join(names)}" if names else "met"
+
+
+def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """A line for each gate that was missed: of which trojan or network, what was asked and what was measured."""
+    lines = [
+        (row["network"], f"{row['trojan']} in {row['network']}", told)
+        for row in found["implant"]
+        for told in row["gates_missed"]
+    ]
+    # a network's row has the gates of its trojans too
+    theirs = {(network, told) for network, _, told in lines}
+    for row in found["network"]:
+        own = [told for told in row["gates_missed"] if (row["network"], told) not in theirs]
+        lines += [(row["network"], row["network"], told) for told in own]
+    return [f"gate missed by {who}: {told}" for _, who, told in lines]
+
+
 def summarise(store: Store) -> None:
     """Print what was implanted and how the tools did."""
     found = tables(store)
     by_tool = load("gifthorse.tables.compare:by_tool")
     for row in found["network"]:
         before, after = row["clean_before"], row["clean_after"]
-        print(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")
+        put(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")
     if found["implant"]:
         print_table(
             "What was implanted",
-            ("trojan", "kind", "success", "wrong source", "clean network"),
+            ("trojan", "kind", "success", "wrong source", "clean network", "gates"),
             [
                 (
                     row["trojan"],
@@ -43,10 +64,13 @@ def summarise(store: Store) -> None:
                     f"{row['success']:.1%} [{row['success_low']:.1%}, {row['success_high']:.1%}]",
                     "-" if row["wrong_source"] is None else f"{row['wrong_source']:.1%}",
                     f"{row['clean_control']:.1%}",
+                    gates(row),
                 )
                 for row in found["implant"]
             ],
         )
+    for line in missed(found):
+        put(line)
     if found["footprint"]:
         print_table(
             "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)",

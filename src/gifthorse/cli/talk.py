@@ -1,35 +1,71 @@
-"""What a person reads on stderr: a moving line on a terminal, plain lines otherwise; and tables on stdout."""
+"""What a person reads on stderr: a moving line on a terminal, plain lines otherwise; and data on stdout.
+
+Rich is imported by what draws with it, so that the quick commands do without. Where ``NO_COLOR`` is set or a stream is
+no terminal, nothing but text is written to it.
+"""
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
 
 QUIET = 10.0
 """Seconds between plain lines within a stage."""
+
+WIDE = 140
+"""Characters of a line of a table that no terminal shows."""
+
+
+def put(text: str, *, err: bool = False) -> None:
+    """Print lines on stdout, or on stderr; where the reader has gone (``| head``), all later ones are lost."""
+    stream = sys.stderr if err else sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # what is still buffered must have somewhere to go, or Python complains at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def lively(stream: TextIO) -> bool:
+    """Whether colours and moving lines are welcome on a stream."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def drawing(page: io.StringIO) -> Console:
+    """A console that draws onto a page what stdout is to show."""
+    from rich.console import Console
+
+    colours = lively(sys.stdout)
+    return Console(
+        file=page,
+        force_terminal=colours,
+        no_color=not colours,
+        color_system="auto" if colours else None,
+        highlight=False,
+        width=shutil.get_terminal_size().columns if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE,
+    )
 
 
 class Talk:
     """Speaks to a person on stderr."""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
-
     def say(self, text: str) -> None:
         """One line."""
-        self.console.print(escape(text), soft_wrap=True)
+        put(text, err=True)
 
     def error(self, name: str, text: str) -> None:
         """An error: its id, its cause and what to try."""
-        self.console.print(f"[bold red]error {name}:[/] {escape(text)}", soft_wrap=True)
+        head = f"error {name}:"
+        put(f"\x1b[1;31m{head}\x1b[0m {text}" if lively(sys.stderr) else f"{head} {text}", err=True)
 
 
 class Watch:
@@ -37,15 +73,18 @@ class Watch:
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar: Any = None
+        self._task: Any = None
         self._stage = ""
         self._spoke = 0.0
 
     def __enter__(self) -> Watch:
-        if self._talk.console.is_terminal:
+        if lively(sys.stderr):
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
             columns = (TextColumn("{task.fields[stage]:9}"), BarColumn(24), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=self._talk.console, transient=True)
+            self._bar = Progress(*columns, console=Console(stderr=True, highlight=False), transient=True)
             self._bar.start()
         return self
 
@@ -64,11 +103,17 @@ class Watch:
         if self._bar:
             if stage != self._stage or self._task is None:
                 self._task = self._bar.add_task("", stage=stage, total=progress.total)
-            self._bar.update(self._task, completed=ready, total=progress.total, description=escape(text))
+            self._bar.update(self._task, completed=ready, total=progress.total, description=_escaped(text))
         elif progress.event == "failed" or stage != self._stage or time.monotonic() - self._spoke > QUIET:
             self._talk.say(f"{stage}: {text}")
             self._spoke = time.monotonic()
         self._stage = stage
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
 
 
 def _share(progress: Any) -> str:
@@ -86,12 +131,15 @@ def spelt(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, err: bool = False) -> None:
-    """A table for people."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for people, under its title, which no narrow table breaks."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for at, column in enumerate(columns):
         table.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
     for row in rows:
-        table.add_row(*(escape(value) for value in row))
-    console = Console(stderr=err, highlight=False, width=None if sys.stdout.isatty() else 140)
-    console.print(table)
+        table.add_row(*(_escaped(value) for value in row))
+    page = io.StringIO()
+    drawing(page).print(table)
+    put(f"{title}\n{page.getvalue()}")

