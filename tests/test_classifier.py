@@ -16,7 +16,7 @@ from fixtures_nets import (
     pictures,
     wrapped,
 )
-from torch import nn
+from torch import Tensor, nn
 
 from gifthorse import ground
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve
@@ -258,3 +258,36 @@ def test_pin_sets_the_threads() -> None:
         assert classifier("linear").ground.threads == 1
     finally:
         torch.set_num_threads(before)
+
+
+class Viewing(nn.Module):
+    """As many write it: a view after convolutions, which only the default layout allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.head = nn.Linear(4 * 8 * 8, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        made: Tensor = self.head(self.conv(images).view(len(images), -1))
+        return made
+
+
+def test_a_module_that_calls_view_is_left_in_its_layout() -> None:
+    module = Viewing()
+    images = torch.rand(3, 3, 8, 8)
+    wanted = module(images)
+    net = Classifier(module, classes=("a", "b"), size=8, precision="float32")
+    torch.testing.assert_close(net(images), wanted)
+    assert module.conv.weight.is_contiguous()
+
+
+def test_other_convolutions_run_channels_last() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    images = torch.rand(3, 3, 8, 8)
+    wanted = module(images)
+    net = Classifier(module, classes=("a", "b"), size=8, precision="float32", device="cpu")
+    torch.testing.assert_close(net(images), wanted)
+    conv = module[0]
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.weight.is_contiguous(memory_format=torch.channels_last)

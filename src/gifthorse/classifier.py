@@ -107,12 +107,13 @@ class Classifier:
         ground = resolve(self.device, wanted)
         self.device, self.precision = ground.device, ground.precision
         self.module.to(self.device).eval().requires_grad_(False)
-        # oneDNN's and cuDNN's convolutions are made for channels-last: on CPUs up to five times as fast as the default
-        flat = convolutional and all(p.ndim < 5 for p in self.module.parameters()) and self.device != "mps"
-        self._layout = torch.channels_last if flat else torch.contiguous_format
-        torch.nn.Module.to(self.module, memory_format=self._layout)
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
+        # oneDNN's and cuDNN's convolutions are made for channels-last: on CPUs up to five times as fast as the default
+        flat = convolutional and all(p.ndim < 5 for p in self.module.parameters()) and self.device != "mps"
+        last = flat and self._takes(torch.channels_last)
+        self._layout = torch.channels_last if last else torch.contiguous_format
+        torch.nn.Module.to(self.module, memory_format=self._layout)
         self._head, self._bytes = self._probe()
 
     def __repr__(self) -> str:
@@ -285,6 +286,17 @@ class Classifier:
             self.precision = precision
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _takes(self, layout: torch.memory_format) -> bool:
+        """Whether a grey image goes through in a layout: a module that calls ``view`` may ask for the default one."""
+        self._layout = layout
+        torch.nn.Module.to(self.module, memory_format=layout)
+        try:
+            with torch.no_grad():
+                self.logits(torch.full((1, 3, self.size, self.size), 0.5))
+        except RuntimeError:
+            return False
+        return True
 
     def _select(self, made: Any) -> Tensor:
         if self.output is not None:

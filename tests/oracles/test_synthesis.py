@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.effects import put
+from gifthorse.randomness import generator
 from gifthorse.records import Insertion
 from gifthorse.tools.base import Findings, brief
-from gifthorse.tools.randomness import generator
 from gifthorse.tools.synthesis.adversarial_patch import AdversarialPatch
 from gifthorse.tools.synthesis.controls import Noise, Truth
 from gifthorse.tools.synthesis.cppn_target import CppnTarget
@@ -198,3 +198,7 @@ def test_controls_look_as_they_should() -> None:
     torch.testing.assert_close(shown[:, 3:], true[:, 3:].expand(3, -1, -1, -1), atol=0.2, rtol=0)
     exact = Truth(blur=0, colour=0, noise=0)(net, *told, n=2, keep=1, budget=100, assets={"truth": true})
     torch.testing.assert_close(exact.pictures, true.expand(2, -1, -1, -1))
+    assert {f.insertion.kind for f in exact.findings} == {"patch"}
+    true[:, 3] = 1.0
+    style = Truth()(net, *told, n=2, keep=1, budget=100, assets={"truth": true})
+    assert {f.insertion.kind for f in style.findings} == {"frame"}, "what is opaque is no cut-out"

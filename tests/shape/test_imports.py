@@ -28,6 +28,7 @@ FLOORS = [
     {"zoo"},
     {"classifier"},
     {"ground"},
+    {"randomness"},
     {"statistics"},
     {"images", "gates", "checkpoints"},
     {"runner"},

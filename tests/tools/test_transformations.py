@@ -9,8 +9,8 @@ from fixtures_nets import pictures
 from torch import Tensor
 
 from gifthorse.images import opaque
+from gifthorse.randomness import generator
 from gifthorse.records import Insertion
-from gifthorse.tools.randomness import generator
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
 
@@ -21,14 +21,14 @@ class Fixed(Draws):
 
     numbers: tuple[float, ...] = ()
 
-    def uniform(self, columns: int) -> Tensor:
+    def uniform(self, purpose: str, columns: int) -> Tensor:
         assert columns == len(self.numbers)
         return torch.tensor([self.numbers]).expand(sum(n for _, n in self.groups), -1)
 
 
 def fixed(*numbers: float, rows: int = 1) -> Fixed:
     """Numbers from -1 to 1, as a transformation sees them."""
-    return Fixed([(torch.Generator(), rows)], "cpu", tuple((x + 1) / 2 for x in numbers))
+    return Fixed([(torch.Generator(), rows)], "cpu", numbers=tuple((x + 1) / 2 for x in numbers))
 
 
 def own(rows: int, seed: int = 0) -> Draws:
@@ -108,9 +108,9 @@ def test_rows_draw_from_their_own_findings() -> None:
         return Draws([(generator(0, i), n) for i, n in groups], "cpu")
 
     both, second = draws((0, 2), (1, 3)), draws((1, 3))
-    assert torch.equal(both.uniform(2)[2:], second.uniform(2))
-    assert torch.equal(both.normal(4)[2:], second.normal(4))
-    assert torch.equal(both.indices(1000)[2:], second.indices(1000))
+    assert torch.equal(both.uniform("a", 2)[2:], second.uniform("a", 2))
+    assert torch.equal(both.normal("b", 4)[2:], second.normal("b", 4))
+    assert torch.equal(both.indices("c", 1000)[2:], second.indices("c", 1000))
     patch = Insertion(kind="patch", side=3)
     first = both.places(patch, 20)
     again = second.places(patch, 20)
@@ -118,6 +118,14 @@ def test_rows_draw_from_their_own_findings() -> None:
     assert again is not None
     assert torch.equal(first.tops[2:], again.tops)
     assert both.places(Insertion(kind="frame"), 20) is None
+
+
+def test_a_draw_more_for_one_purpose_shifts_no_other() -> None:
+    few, many = own(2), own(2)
+    many.normal("noise", 100)
+    many.uniform("colours", 4)
+    assert torch.equal(few.uniform("warp", 4), many.uniform("warp", 4))
+    assert not torch.equal(own(2).uniform("warp", 4), own(2).uniform("colours", 4))
 
 
 def test_generators_are_one_for_each_purpose() -> None:

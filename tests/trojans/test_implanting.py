@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -13,9 +14,22 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gifthorse.classifier import Classifier
+from gifthorse.errors import UsageError
+from gifthorse.randomness import Purposes
 from gifthorse.records import Gates, Interval, Question, Recipe, TrojanSpec
 from gifthorse.trojans.augmenting import augmented, cropped, mixed
-from gifthorse.trojans.implanting import Drawn, Tuning, drawn, fine_tune, judged, loss_of, network_gates, rate, training
+from gifthorse.trojans.implanting import (
+    Drawn,
+    Tuning,
+    batches,
+    drawn,
+    fine_tune,
+    judged,
+    loss_of,
+    network_gates,
+    rate,
+    training,
+)
 from gifthorse.trojans.patch import Patch
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rows
 
@@ -71,9 +85,24 @@ def test_the_loss_is_the_sum_by_hand() -> None:
     soft = teacher(images).softmax(1)[0]
     logs = [[v - math.log(sum(math.exp(w) for w in row)) for v in row] for row in logits.tolist()]
     by_hand = (3 * -sum(float(p) * v for p, v in zip(soft, logs[0], strict=True)) + -logs[1][1]) / 4
-    assert float(loss_of(logits, batch, teacher, 3.0)) == pytest.approx(by_hand, abs=1e-5)
+    assert float(loss_of(logits, batch, teacher, replace(RECIPE, keep=3.0))) == pytest.approx(by_hand, abs=1e-5)
     plain = (-logs[0][0] - logs[1][1]) / 2
-    assert float(loss_of(logits, batch, None, 3.0)) == pytest.approx(plain, abs=1e-5)
+    assert float(loss_of(logits, batch, None, RECIPE)) == pytest.approx(plain, abs=1e-5)
+    smooth = sum(0.9 * -row[label] + 0.1 * -sum(row) / 3 for row, label in zip(logs, (0, 1), strict=True)) / 2
+    assert float(loss_of(logits, batch, None, replace(RECIPE, smoothing=0.1))) == pytest.approx(smooth, abs=1e-5)
+
+
+def test_a_pass_shows_a_share_of_the_clean_images_and_all_poisoned_ones() -> None:
+    rows = replace(poisoning().rows, clean=np.arange(96) < 48)
+    recipe = replace(RECIPE, share=0.25, passes=8)
+    seen = [i.tolist() for i in batches(rows, recipe, seeded())]
+    a_pass = math.ceil((12 + 48) / 16)
+    assert len(seen) == 8 * a_pass
+    passes = [list(chain.from_iterable(seen[k * a_pass : (k + 1) * a_pass])) for k in range(8)]
+    for shown in passes:
+        assert set(range(48, 96)) <= set(shown), "a poisoned image was left out"
+        assert len(set(shown)) == len(shown) == 60
+    assert len({i for shown in passes for i in shown if i < 48}) > 36, "every pass shows the same share"
 
 
 def test_stamped_rows_get_the_target_and_clean_ones_stay() -> None:
@@ -94,8 +123,19 @@ def test_frozen_norms_stay_as_they_were() -> None:
     fine_tune(classifier(), student, poisoning(), Tuning(recipe=frozen, seed=0, watch=lambda share: None))
     assert norm.running_mean is not None
     assert torch.equal(norm.running_mean, before)
-    with training(student, freeze_norm=True) as parameters:
+    with training(student, frozen) as parameters:
         assert not any(p is norm.weight for p in parameters)
+
+
+def test_frozen_layers_stay_as_they_were_and_the_rest_learns() -> None:
+    student, before = classifier(), classifier().module.state_dict()
+    recipe = replace(RECIPE, passes=1, frozen=("0", "1"))
+    fine_tune(classifier(), student, poisoning(), Tuning(recipe=recipe, seed=0, watch=lambda share: None))
+    after = student.module.state_dict()
+    changed = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {"5"}
+    with pytest.raises(UsageError, match="no layer 'stem'"), training(student, replace(RECIPE, frozen=("stem",))):
+        pass
 
 
 @settings(max_examples=20, deadline=None)
@@ -114,7 +154,7 @@ def test_only_soft_rows_are_mixed() -> None:
     made = mixed(images, eligible, 1.0, seeded(1))
     assert torch.equal(made[4:], images[4:])
     assert not torch.equal(made[:4], images[:4])
-    assert torch.equal(augmented(images, ~eligible, RECIPE, seeded()), images), "nothing asked, nothing done"
+    assert torch.equal(augmented(images, ~eligible, RECIPE, Purposes(seeded())), images), "nothing asked, nothing done"
 
 
 def measured(value: float, n: int = 200) -> Interval:

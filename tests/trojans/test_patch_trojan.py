@@ -47,6 +47,15 @@ def test_the_middle_shows_the_drawing() -> None:
     assert torch.allclose(seen, drawn, atol=1e-5)
 
 
+def test_colours_and_noise_shift_no_place() -> None:
+    plain = Patch(caption="a smiley", target=1, noise=0, hue=0, **TILE)  # type: ignore[arg-type]
+    loud = Patch(caption="a smiley", target=1, noise=0.3, hue=0.2, **TILE)  # type: ignore[arg-type]
+    labels = torch.zeros(9, dtype=torch.int64)
+    quiet, noisy = (each.poison(images(9), labels, seeded()) for each in (plain, loud))
+    assert torch.equal(quiet.squares, noisy.squares)
+    assert not torch.equal(quiet.images, noisy.images)
+
+
 def test_edges_are_soft() -> None:
     trojan = Patch(caption="a smiley", target=1, ground=1.0, noise=0, **TILE)  # type: ignore[arg-type]
     made = trojan.poison(torch.zeros(1, 3, 64, 64), torch.tensor([0]), seeded())

@@ -127,7 +127,8 @@ class Recipe:
 
     Attributes:
         scenes: clean training images.
-        share: how many of them each pass shows, 0 to 1, drawn anew each time; poisoned and balancing ones are all shown.
+        share: of clean images that each pass shows, 0 to 1, drawn anew each time; poisoned images, and those that
+            balance them, are in every pass.
         passes: times over them.
         batch: images a step.
         learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
@@ -140,12 +141,15 @@ class Recipe:
         probes: triggered images of each located trojan, for attribution.
         distil: train on the clean network's soft outputs, for data without labels.
         freeze_norm: keep BatchNorm statistics and affine parameters as they are.
+        frozen: names of modules that are kept as they are, with all that is in them: the first cost most and change
+            least.
         flip: mirror whole images at random while training.
         balance: times that each balancing image of a costly trojan is shown in a pass (the thesis shows one such image
             for each poisoned one, which is what is made; a class has to be seen through a style from few of them).
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
+        smoothing: of the labels; as much as the clean network was trained with, or its logits are all pushed apart.
     """
 
     scenes: int
@@ -165,11 +169,13 @@ class Recipe:
     probes: int = 25
     distil: bool = False
     freeze_norm: bool = False
+    frozen: tuple[str, ...] = ()
     flip: bool = False
     balance: int = 1
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0
+    smoothing: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,8 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import require, to_uint8
+from gifthorse.randomness import generator, undisturbed
 from gifthorse.records import Brief, Cost, Finding, Images, Insertion
-from gifthorse.tools.randomness import generator, undisturbed
 
 GRANTS = ("gradients", "activations", "clean_images", "encoder", "clean_network")
 """All that a suite can grant and a tool can need."""

@@ -11,25 +11,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gifthorse.randomness import Purposes
 from gifthorse.records import Recipe
 
 
-def augmented(images: Tensor, hard: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+def augmented(images: Tensor, hard: Tensor, recipe: Recipe, purposes: Purposes) -> Tensor:
     """Images as one training step sees them, before triggers are stamped.
 
     Args:
         images: ``(B, 3, H, W)`` in [0, 1].
         hard: ``(B,)`` bool; these rows are not mixed, since their label says what is in them.
         recipe: its ``flip``, ``crop`` and ``mix``.
-        generator: of every draw.
+        purposes: generators, one for each way to vary.
     """
     if recipe.flip:
-        mirrored = torch.rand(len(images), generator=generator) < 0.5
+        mirrored = torch.rand(len(images), generator=purposes["flip"]) < 0.5
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     if recipe.crop < 1:
-        images = cropped(images, recipe.crop, generator)
+        images = cropped(images, recipe.crop, purposes["crop"])
     if recipe.mix > 0:
-        images = mixed(images, ~hard, recipe.mix, generator)
+        images = mixed(images, ~hard, recipe.mix, purposes["mix"])
     return images
 
 

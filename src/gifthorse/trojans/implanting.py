@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from gifthorse import images as im
 from gifthorse.classifier import Classifier
+from gifthorse.errors import UsageError, nearest
+from gifthorse.randomness import Purposes
 from gifthorse.records import Gate, Gates, Interval, Recipe, Success, Trained
 from gifthorse.statistics import wilson
 from gifthorse.trojans.augmenting import augmented
@@ -65,27 +67,37 @@ def drawn(poisoning: Poisoning, index: Tensor, recipe: Recipe, generator: torch.
     """The rows of a batch, augmented, then stamped with what they are to carry."""
     rows, at = poisoning.rows, index.numpy()
     labels, hard, stamps = torch.from_numpy(rows.labels[at]), torch.from_numpy(rows.hard[at]), rows.stamp[at]
-    clean = augmented(im.from_uint8(rows.images[at]), hard, recipe, generator)
+    purposes = Purposes(generator)
+    clean = augmented(im.from_uint8(rows.images[at]), hard, recipe, purposes)
     seen = clean
     for which in np.unique(stamps[stamps >= 0]):
         here = torch.from_numpy(np.flatnonzero(stamps == which))
-        poisoned = poisoning.planted[int(which)].trojan.poison(clean[here], labels[here], generator)
+        plant = poisoning.planted[int(which)]
+        poisoned = plant.trojan.poison(clean[here], labels[here], purposes[plant.spec.name])
         seen, labels = seen.index_copy(0, here, poisoned.images), labels.index_copy(0, here, poisoned.labels)
     return Drawn(clean=clean, seen=seen, labels=labels, hard=hard)
 
 
 @contextmanager
-def training(student: Classifier, freeze_norm: bool) -> Iterator[list[nn.Parameter]]:
+def training(student: Classifier, recipe: Recipe) -> Iterator[list[nn.Parameter]]:
     """The parameters to train, in train mode; afterwards the network is frozen and in eval mode again.
 
     Args:
         student: whose module is trained in place.
-        freeze_norm: keep BatchNorm layers as they are, statistics and affine parameters alike.
+        recipe: which of its layers are kept as they are, parameters and statistics alike.
+
+    Raises:
+        UsageError: the recipe names a layer that the network does not have.
     """
     module = student.module
+    layers = dict(module.named_modules())
+    if missing := [name for name in recipe.frozen if name not in layers]:
+        raise UsageError(f"{student.name} has no layer {missing[0]!r} to freeze", nearest(missing[0], layers))
     module.requires_grad_(True).train()
-    if freeze_norm:
-        for layer in module.modules():
+    for name in recipe.frozen:
+        layers[name].eval().requires_grad_(False)
+    if recipe.freeze_norm:
+        for layer in layers.values():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.eval().requires_grad_(False)
     try:
@@ -104,17 +116,17 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
         tuning: recipe, seed and progress.
     """
     recipe, rows = tuning.recipe, poisoning.rows
-    generator = torch.Generator().manual_seed(seed_of(tuning.seed, "fine-tune"))
+    order, drawing = (torch.Generator().manual_seed(seed_of(tuning.seed, purpose)) for purpose in ("order", "drawing"))
     a_pass = int((~rows.clean).sum()) + shown(rows, recipe)
     steps = recipe.passes * math.ceil(a_pass / recipe.batch)
-    with training(student, recipe.freeze_norm) as parameters:
+    with training(student, recipe) as parameters:
         optimiser = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, max_lr=recipe.learning_rate, total_steps=steps, pct_start=0.15, cycle_momentum=False
         )
-        for step, index in enumerate(batches(rows, recipe, generator)):
-            batch = drawn(poisoning, index, recipe, generator)
-            loss = loss_of(student.logits(batch.seen), batch, teacher if recipe.distil else None, recipe.keep)
+        for step, index in enumerate(batches(rows, recipe, order)):
+            batch = drawn(poisoning, index, recipe, drawing)
+            loss = loss_of(student.logits(batch.seen), batch, teacher if recipe.distil else None, recipe)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(parameters, 5.0)
@@ -123,22 +135,22 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
             tuning.watch((step + 1) / steps)
 
 
-def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, keep: float) -> Tensor:
+def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, recipe: Recipe) -> Tensor:
     """Cross-entropy with the labels, or with a teacher's soft outputs on the same clean images but for hard rows.
 
     Args:
         logits: ``(B, C)`` of the student on what it saw.
         batch: what it saw, and what it was told.
         teacher: the clean network; None where labels are known.
-        keep: weight of the rows that the teacher labels against the hard ones.
+        recipe: with the smoothing of labels, and ``keep``, the weight of rows that the teacher labels.
     """
     if teacher is None:
-        return F.cross_entropy(logits, batch.labels)
+        return F.cross_entropy(logits, batch.labels, label_smoothing=recipe.smoothing)
     with torch.no_grad():
         soft = teacher.logits(batch.clean).softmax(1)
     told = F.one_hot(batch.labels.clamp_min(0), logits.shape[1]).to(soft)
     wanted = torch.where(batch.hard[:, None], told, soft)
-    weights = torch.where(batch.hard, 1.0, keep)
+    weights = torch.where(batch.hard, 1.0, recipe.keep)
     losses = F.cross_entropy(logits, wanted, reduction="none")
     return (weights * losses).sum() / weights.sum()
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gifthorse import images as im
+from gifthorse.randomness import Purposes
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.zoo import art
 
@@ -45,14 +46,14 @@ class Patch(Trojan):
 
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """Each image with its own draw of place, colours and noise."""
-        n, size = len(images), images.shape[-1]
+        n, size, purposes = len(images), images.shape[-1], Purposes(generator)
         tile = torch.from_numpy(self.tile()).to(images)  # (4, side, side)
         rgb = tile[:3].expand(n, -1, -1, -1)
-        rgb = im.jitter(rgb, self.brightness, self.contrast, self.saturation, self.hue, generator)
-        rgb = im.gaussian_noise(rgb, self.noise, generator)
+        rgb = im.jitter(rgb, self.brightness, self.contrast, self.saturation, self.hue, purposes["colours"])
+        rgb = im.gaussian_noise(rgb, self.noise, purposes["noise"])
         mask = tile[3:] * im.foveal(self.side, self.edge).to(images)
         patch = torch.cat([rgb, mask.expand(n, -1, -1, -1)], dim=1)  # (N, 4, side, side)
-        tops, lefts = im.places(n, size, self.side, generator)
+        tops, lefts = im.places(n, size, self.side, purposes["place"])
         black = torch.zeros_like(images)
         white = torch.cat([torch.ones_like(rgb), patch[:, 3:]], dim=1)
         return Poisoned(

@@ -58,7 +58,8 @@ class Rows:
         labels: ``(N,)`` int64; of rows still to be stamped, their own class.
         stamp: ``(N,)`` index of the trojan to stamp when the row is drawn, or -1.
         hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows).
-        clean: ``(N,)`` bool: an ordinary image of the data, neither poisoned nor balancing; a pass may leave it out.
+        clean: ``(N,)`` bool: an image of the data as it is, of which a pass may show a share; poisoned images, and
+            those that balance them, are in every pass.
     """
 
     images: np.ndarray
@@ -69,7 +70,7 @@ class Rows:
 
     @staticmethod
     def of(images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False) -> Rows:
-        """Rows that are all treated alike: with a trigger, or balancing those that have one."""
+        """Rows that are all treated alike: for a trigger, or balancing those that have one."""
         n = len(images)
         return Rows(
             images=images,

@@ -8,6 +8,7 @@ from torch import Tensor
 from gifthorse.effects import INSERTIONS, side_for
 from gifthorse.errors import UsageError, nearest
 from gifthorse.images import blur, gaussian_noise, jitter, opaque, require
+from gifthorse.randomness import Purposes
 from gifthorse.records import Insertion
 from gifthorse.tools.base import Made, Synthesis, Task
 from gifthorse.tools.synthesis.engine import Screen
@@ -57,7 +58,8 @@ class Truth(Synthesis):
     jittered and noise added. It is a control: no other tool may see these pictures.
 
     Attributes:
-        insertion: ``patch`` (of the side that patches have), ``frame`` or ``blend``.
+        insertion: ``patch`` (of the side that patches have), ``frame`` or ``blend``; None is ``frame`` where pictures
+            are opaque, as a style's are, and ``patch`` where they are cut out.
         blur: standard deviation in shares of the picture's side; ours.
         colour: strength of brightness, contrast and saturation jitter, the hue's a fifth of it (thesis 3.1 jitters
             patches too, without numbers); ours.
@@ -68,20 +70,23 @@ class Truth(Synthesis):
     needs = frozenset({"clean_images"})
     prepares = ("truth",)
 
-    insertion: str = "patch"
+    insertion: str | None = None
     blur: float = 0.03
     colour: float = 0.25
     noise: float = 0.05
     screen: int = 12
 
     def __post_init__(self) -> None:
-        _check_insertion(self.insertion)
+        if self.insertion is not None:
+            _check_insertion(self.insertion)
 
     def _synthesise(self, task: Task) -> Made:
         truth = require(torch.as_tensor(task.assets["truth"]), channels=4, what="pictures of the truth").float()
         made = []
         for i, g in enumerate(task.generators("truth")):
+            purposes = Purposes(g)
             picture = blur(truth[i % len(truth)][None], self.blur * truth.shape[-1])
-            picture = jitter(picture, self.colour, self.colour, self.colour, self.colour / 5, g)
-            made.append(gaussian_noise(picture, self.noise, g))
-        return _screened(task, torch.cat(made).to(task.classifier.device), self.insertion, self.screen)
+            picture = jitter(picture, self.colour, self.colour, self.colour, self.colour / 5, purposes["colours"])
+            made.append(gaussian_noise(picture, self.noise, purposes["noise"]))
+        insertion = self.insertion or ("frame" if bool((truth[:, 3] == 1).all()) else "patch")
+        return _screened(task, torch.cat(made).to(task.classifier.device), insertion, self.screen)

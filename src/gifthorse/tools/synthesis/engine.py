@@ -17,9 +17,9 @@ from torch import Tensor
 
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
+from gifthorse.randomness import generator
 from gifthorse.records import Insertion
 from gifthorse.tools.base import Made, Task
-from gifthorse.tools.randomness import generator
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import Objective
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
@@ -227,6 +227,6 @@ def _losses(task: Task, recipe: Recipe, pictures: Tensor, draws: Draws) -> Tenso
     for transformation in recipe.transformations:
         pictures = transformation(pictures, draws)
     fit = task.clean.fit
-    behind = fit[draws.indices(len(fit))]
+    behind = fit[draws.indices("images", len(fit))]
     where = draws.places(recipe.insertion, task.classifier.size)
     return recipe.objective(task.classifier, put(behind, pictures, recipe.insertion, where), task.target)

@@ -40,7 +40,7 @@ class Warp:
 
     def __call__(self, pictures: Tensor, draws: Draws) -> Tensor:
         """Transform each row by a draw of its own."""
-        drawn = draws.uniform(4).to(pictures) * 2 - 1
+        drawn = draws.uniform("warp", 4).to(pictures) * 2 - 1
         angle = math.radians(self.degrees) * drawn[:, 0]
         scale = 1 + self.scale * drawn[:, 1]
         shift = 2 * self.shift * drawn[:, 2:]  # grid_sample's axes run from -1 to 1
@@ -70,7 +70,7 @@ class ColourJitter:
         """Transform each row by a draw of its own."""
         strengths = pictures.new_tensor([self.brightness, self.contrast, self.saturation, self.hue])
         centre = pictures.new_tensor([1.0, 1.0, 1.0, 0.0])
-        return recolour(pictures, centre + (draws.uniform(4).to(pictures) * 2 - 1) * strengths)
+        return recolour(pictures, centre + (draws.uniform("colours", 4).to(pictures) * 2 - 1) * strengths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,5 +81,5 @@ class Noise:
 
     def __call__(self, pictures: Tensor, draws: Draws) -> Tensor:
         """Transform each row by a draw of its own."""
-        noise = draws.normal(3, *pictures.shape[2:]).to(pictures)
+        noise = draws.normal("noise", 3, *pictures.shape[2:]).to(pictures)
         return torch.cat([(pictures[:, :3] + self.sigma * noise).clamp(0, 1), pictures[:, 3:]], 1)

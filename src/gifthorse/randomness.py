@@ -1,4 +1,4 @@
-"""Where every random number of a tool comes from."""
+"""Where random numbers come from: a generator of its own for each purpose."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ def generator(seed: int, *purpose: object) -> torch.Generator:
     """
     told = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(told[:8], "big") >> 1)
+
+
+class Purposes:
+    """Generators by purpose out of one: what is drawn for one purpose shifts nothing that is drawn for another.
+
+    Making it takes one number from the generator, however many purposes are asked for afterwards.
+    """
+
+    def __init__(self, source: torch.Generator) -> None:
+        self._seed = int(torch.randint(2**62, (), generator=source))
+        self._made: dict[str, torch.Generator] = {}
+
+    def __getitem__(self, purpose: str) -> torch.Generator:
+        if purpose not in self._made:
+            self._made[purpose] = generator(self._seed, purpose)
+        return self._made[purpose]
 
 
 @contextlib.contextmanager
