@@ -7,7 +7,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ def test_every_verb_is_among_the_commands() -> None:
     assert verbs == {command.split()[0] for command in COMMANDS}
 
 
-def on_a_terminal(arguments: list[str], extra: Mapping[str, str], code: int) -> str:
+def on_a_terminal(arguments: list[str], extra: dict[str, str], code: int) -> str:
     """What a command writes where stdout and stderr are a terminal."""
     ours, theirs = pty.openpty()
     made = subprocess.Popen(
