@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures_output import finish
 from fixtures_run import make_run
 
 from gifthorse.cli.app import app
-from gifthorse.cli.options import RunOptions
-from gifthorse.store import Store
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
 
@@ -25,16 +24,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = make_run(tmp_path_factory.mktemp("output") / "run")
     finish(store)
     return store.root
-
-
-def finish(store: Store, inputs: bool = True) -> None:
-    """Note that the default request was carried out here."""
-    plan = store.read_plan() or {}
-    failed = plan["failed"]
-    keys = {kind: [key for key in named if key not in failed] for kind, named in plan["keys"].items()}
-    asked = RunOptions().asked().digest
-    store.write_plan(plan | {"asked": asked, "keys": keys, "failed": [], "finished": True, "inputs": inputs})
-    (store.root / "report.html").write_text("<!doctype html>")
 
 
 COMMANDS = [

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixtures_output import finish
+from fixtures_run import make_run
 
 PACKAGE = Path(__file__).parents[2] / "src" / "gifthorse"
 
@@ -41,8 +43,6 @@ FLOORS = [
     {"__init__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# A table of a room is plain data that imports nothing: the command line may list any of them.
-LISTING = {"jobs": {"judges", "tools", "suites"}}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -118,16 +118,44 @@ def _methods(folder: Path) -> set[Path]:
     return {PACKAGE.parent / f"{module.replace('.', '/')}.py" for module in rows} & set(folder.glob("*.py"))
 
 
-@pytest.mark.parametrize("command", [["--version"], ["--help"], ["list"], ["run", "--help"], ["run", "--dry-run"]])
-def test_quick_commands_import_no_torch(command: list[str]) -> None:
+QUICK = [
+    "--version",
+    "--help",
+    "list",
+    "run --help",
+    "run --dry-run",
+    "run --show-config",
+    "run --out RUN",
+    "run --out RUN --json",
+    "status RUN",
+    "status RUN --verify",
+    "compare RUN RUN",
+]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = make_run(tmp_path_factory.mktemp("finished") / "run")
+    finish(store)
+    return store.root
+
+
+@pytest.mark.parametrize("command", QUICK)
+def test_quick_commands_import_no_torch(command: str, finished: Path) -> None:
+    arguments = command.replace("RUN", str(finished)).split()
+    heavy = {"torch", "captum", "pyarrow", "skimage"}
+    if "--out" not in command:
+        heavy.add("scipy")  # the summary of a run needs its special functions
     code = (
         "import sys\nfrom gifthorse.cli.app import code_of\nfrom gifthorse.cli.talk import Talk\n"
-        f"code = code_of({command!r}, Talk())\n"
-        "heavy = sorted({'torch', 'scipy', 'captum', 'pyarrow', 'skimage'} & set(sys.modules))\n"
+        f"code = code_of({arguments!r}, Talk())\n"
+        f"heavy = sorted({heavy!r} & set(sys.modules))\n"
         "sys.exit(f'imported {heavy}' if heavy else code)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    if "--out" in command:
+        assert "is finished: nothing to do" in done.stderr
 
 
 def test_public_names_are_sorted_and_documented() -> None:

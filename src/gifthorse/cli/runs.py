@@ -101,6 +101,7 @@ def _work(store: Store, asked: Asked, options: RunOptions, limits: tuple[str, fl
             retry_failed=options.retry_failed,
             deadline=deadline,
             inputs=not options.without_inputs,
+            offline=options.offline,
         )
         failed = None
         try:

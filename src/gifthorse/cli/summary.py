@@ -69,8 +69,8 @@ def summarise(store: Store) -> None:
                 for row in found["implant"]
             ],
         )
-    for line in missed(found):
-        put(line)
+    if lines := missed(found):
+        put("\n".join([*lines, ""]))
     if found["footprint"]:
         print_table(
             "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)",
