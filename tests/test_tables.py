@@ -279,6 +279,16 @@ def test_tables_are_read_without_torch_scipy_or_arrow(store: Store) -> None:
 
 
 def test_floors_and_ceilings_are_the_controls_among_the_tools() -> None:
-    controls = {name for name, row in TOOLS.items() if row.floor}
-    assert controls <= FLOORS | CEILINGS
-    assert not (FLOORS | CEILINGS) & (set(TOOLS) - controls)
+    assert {name for name, row in TOOLS.items() if row.floor} == FLOORS | CEILINGS
+    assert not FLOORS & CEILINGS
+    assert {"edges_sobel", "blank", "noise"} <= FLOORS
+    assert {"truth"} == CEILINGS
+
+
+def test_a_floor_of_another_package_is_a_floor_in_the_tables() -> None:
+    code = (
+        "from gifthorse.tools import TOOLS; from gifthorse.registry import Row; "
+        "TOOLS.rows['flat'] = Row('nowhere:Flat', 'attribution', 1, 'a test', floor=True); "
+        "from gifthorse.tables.rows import FLOORS; assert 'flat' in FLOORS"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,16 +9,18 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from gifthorse.records import Case, Detection, Effect, Evidence, Gate, Implant, Interval, Measure, Trial, Verdict
+from gifthorse.registry import load
 from gifthorse.store import Store, Unit
 
 R = TypeVar("R")
 Row = dict[str, Any]
 
-FLOORS = frozenset({"edges_sobel", "edges_canny", "centre", "random", "blank", "noise"})
-"""Tools that know nothing of the network: what a contender must beat."""
-
 CEILINGS = frozenset({"truth"})
 """Tools that are told the answer: what the judge can at best see."""
+
+# The tools stand above this room; their table is loaded as any row is, and imports none of them.
+FLOORS = frozenset(name for name, row in load("gifthorse.tools:TOOLS").items() if row.floor) - CEILINGS
+"""Tools that know nothing of the network: what a contender must beat."""
 
 MEASURES = ("pearson", "pearson_alpha", "l1", "pointing_game")
 """Of the footprint judge, in the order of its rows."""
