@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -46,6 +47,8 @@ def work(item: str) -> Any:
             os._exit(int(rest))
         case "lambda":
             return lambda: None
+        case "variable":
+            return os.environ.get(rest)
         case "sleep":
             time.sleep(float(rest))
             return rest
@@ -178,6 +181,60 @@ def test_workers_die_with_their_parent(tmp_path: Path) -> None:
     while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def set_variable(name: str, value: str) -> None:
+    os.environ[name] = value
+
+
+def test_every_worker_starts_with_what_it_is_told() -> None:
+    start = functools.partial(set_variable, "GIFTHORSE_STARTED", "yes")
+    runner = LocalProcesses(2).starting(start)
+    items = ["variable GIFTHORSE_STARTED", f"kill {signal.SIGKILL}", "sleep 0.2", "variable GIFTHORSE_STARTED"]
+    results = [r.value for r in runner.map(work, items) if isinstance(r, Done) and r.item.startswith("variable")]
+    assert results == ["yes", "yes"]
+    assert "GIFTHORSE_STARTED" not in os.environ
+    assert list(InProcess().starting(start).map(work, items[:1])) == [Done(items[0], None)], "it is set here already"
+
+
+def refuse_to_start() -> None:
+    raise ValueError("no such thing")
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    (result,) = LocalProcesses(1, refuse_to_start).map(work, ["say a"])
+    assert isinstance(result, Failed)
+    assert result.error == "ValueError: no such thing"
+
+
+def test_a_worker_that_is_killed_while_idle_is_replaced() -> None:
+    """No item was in its hands, so none has failed."""
+    killed: list[int] = []
+
+    def items() -> Iterator[str]:
+        yield "pid"
+        while not killed:  # asked for the next item, the worker of the first one is idle
+            yield "say nothing"
+        yield "pid"
+        yield "say last"
+
+    results = []
+    for result in LocalProcesses(1).map(work, items()):
+        results.append(result)
+        if not killed:
+            assert isinstance(result, Done)
+            os.kill(result.value, signal.SIGKILL)
+            while (
+                Path(f"/proc/{result.value}/stat").exists()
+                and " Z " not in Path(f"/proc/{result.value}/stat").read_text()
+            ):
+                time.sleep(0.01)
+            killed.append(result.value)
+    assert all(isinstance(result, Done) for result in results)
+    assert [result.item for result in results] == ["pid", "pid", "say last"]
+    second = results[1]
+    assert isinstance(second, Done)
+    assert second.value != killed[0]
 
 
 def test_engines_by_number() -> None:

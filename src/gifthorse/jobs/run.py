@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from gifthorse import report
 from gifthorse.classifier import pin, resolve
 from gifthorse.errors import FailedCells, LimitReached
 from gifthorse.jobs.asked import Asked, versions
+from gifthorse.jobs.offline import no_network
 from gifthorse.judges import JUDGES
-from gifthorse.records import Cell, Failure, Plan, plain
+from gifthorse.records import Cell, Failure, Ground, Plan, plain
 from gifthorse.runner import Runner
 from gifthorse.stages import diagnose, evaluate, implant
 from gifthorse.stages.work import Progress, fulfil
@@ -36,6 +38,7 @@ class How:
         retry_failed: try again everything that failed, not only what was killed or ran out.
         deadline: ``time.monotonic()`` after which no further cell is begun.
         inputs: whether the report may show images of the data.
+        offline: whether the engine's other processes are to refuse connections that leave the machine.
     """
 
     runner: Runner
@@ -44,6 +47,14 @@ class How:
     retry_failed: bool = False
     deadline: float | None = None
     inputs: bool = True
+    offline: bool = False
+
+
+def begin(ground: Ground, offline: bool) -> None:
+    """What each process of a run starts with: the threads of its ground, and no network where that was asked."""
+    pin(ground)
+    if offline:
+        no_network()
 
 
 @dataclass
@@ -131,6 +142,7 @@ def run(store: Store, asked: Asked, how: How) -> Path | None:
     """
     plan = planned(asked)
     pin(plan.ground)
+    how = replace(how, runner=how.runner.starting(functools.partial(begin, plan.ground, how.offline)))
     course = _Course(store, asked, how)
     before = store.read_plan() or {}
     same = before.get("asked") == asked.digest

@@ -46,6 +46,14 @@ class Runner(ABC):
 
     workers: int = 1
 
+    def starting(self, start: Callable[[], None]) -> Runner:
+        """The same engine, whose other processes call ``start`` before anything else.
+
+        Args:
+            start: of module level (or a partial of one). What it sets here, this process has set already.
+        """
+        return self
+
     @abstractmethod
     def map(self, function: Callable[[T], V], items: Iterable[T]) -> Generator[Done[T, V] | Failed[T], None, None]:
         """Calls ``function`` on each item, and yields how each went, in the order in which they end.

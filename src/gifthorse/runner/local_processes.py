@@ -36,12 +36,19 @@ class LocalProcesses(Runner):
 
     Args:
         workers: how many.
+        start: what each calls before anything else: a spawned process has nothing of what was set in this one. Of
+            module level, or a partial of one.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, start: Callable[[], None] | None = None) -> None:
         if workers < 1:
             raise UsageError(f"{workers} workers cannot work", "give 1 or more")
         self.workers = workers
+        self.start = start
+
+    def starting(self, start: Callable[[], None]) -> LocalProcesses:
+        """As :meth:`gifthorse.runner.base.Runner.starting`."""
+        return LocalProcesses(self.workers, start)
 
     def map(self, function: Callable[[T], V], items: Iterable[T]) -> Generator[Done[T, V] | Failed[T], None, None]:
         """As :meth:`gifthorse.runner.base.Runner.map`; closing it ends the workers and frees what they held."""
@@ -66,20 +73,43 @@ class LocalProcesses(Runner):
             if place < len(crew) and crew[place].busy:
                 continue
             for item in source:
-                if place >= len(crew):
-                    crew.append(_start(function))
-                worker = crew[place]
-                worker.item, worker.busy = item, True
-                worker.pipe.send(item)
+                if place < len(crew) and not _give(crew[place], item):
+                    _bury(crew.pop(place))  # it died with nothing in hand, so no item has failed
+                    crew.insert(place, _employed(function, self.start, item))
+                elif place >= len(crew):
+                    crew.append(_employed(function, self.start, item))
                 break
             else:
                 return
 
 
-def _start(function: Callable[[Any], Any]) -> _Worker:
+def _give(worker: _Worker, item: Any) -> bool:
+    """Gives an item to a worker, and says whether there was somebody to take it."""
+    try:
+        worker.pipe.send(item)
+    except ConnectionError:
+        return False
+    worker.item, worker.busy = item, True
+    return True
+
+
+def _employed(function: Callable[[Any], Any], start: Callable[[], None] | None, item: Any) -> _Worker:
+    """A new worker with an item in hand. If it is dead already, its item fails as with any other death."""
+    worker = _start(function, start)
+    _give(worker, item)
+    worker.item, worker.busy = item, True
+    return worker
+
+
+def _bury(worker: _Worker) -> None:
+    worker.pipe.close()
+    worker.process.join(GRACE)
+
+
+def _start(function: Callable[[Any], Any], start: Callable[[], None] | None) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, function, start), daemon=True)
     process.start()
     # With our copy open, the death of the worker would never end the pipe.
     theirs.close()
@@ -91,14 +121,21 @@ def _packed(function: Callable[[Any], Any], item: Any) -> bytes:
     return pickle.dumps(function(item))
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
-    """A worker's life: items in, outcomes out, until the pipe ends."""
+def _started(start: Callable[[], None] | None) -> None:
+    if start is not None:
+        start()
+
+
+def _serve(pipe: Connection, function: Callable[[Any], Any], start: Callable[[], None] | None) -> None:
+    """A worker's life: what it starts with, then items in and outcomes out until the pipe ends."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begun = attempt(_started, start)
     work = functools.partial(_packed, function)
     try:
         while True:
-            pipe.send(attempt(work, pipe.recv()))
+            item = pipe.recv()
+            pipe.send(attempt(work, item) if isinstance(begun, Done) else begun)
     except (EOFError, OSError):
         return
 
@@ -109,8 +146,7 @@ def _outcome(worker: _Worker, crew: list[_Worker]) -> Done[Any, Any] | Failed[An
         outcome = worker.pipe.recv()
     except (EOFError, OSError):
         crew.remove(worker)
-        worker.pipe.close()
-        worker.process.join(GRACE)
+        _bury(worker)
         return _death(item, worker.process.exitcode)
     if isinstance(outcome, Done):
         return Done(item, pickle.loads(outcome.value))
