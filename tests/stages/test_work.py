@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from small_cells import cells, contents, draw, evidence, executions, silent
 
-from gifthorse.errors import LimitReached
+from gifthorse.errors import CorruptUnit, LimitReached
 from gifthorse.records import Cell, Cost, Evidence, Failure, cell
 from gifthorse.runner import InProcess, LocalProcesses, Runner
 from gifthorse.stages import work
@@ -177,6 +178,34 @@ def test_a_full_disk_stops_the_run_and_is_no_failure(store: Store, runner: Runne
     assert store.failures() == []
     assert len(store.keys()) == 2
     assert list((store.root / ".tmp").iterdir()) == []
+
+
+def reading(store: Store, cell: Cell, draft: Draft) -> Evidence:
+    """Needs a file of another unit."""
+    store.get(cell.inputs["needs"]).array("maps")
+    return evidence(0)
+
+
+@pytest.mark.parametrize("runner", [InProcess(), LocalProcesses(2)], ids=["here", "there"])
+def test_a_damaged_unit_stops_the_run_and_its_remedy_helps(store: Store, runner: Runner) -> None:
+    """Not a failure of each cell that reads it, which would have to be forgiven before the remedy helps."""
+    (first,) = cells(1)
+    do(store, [first])
+    path = store.get(first.key).path
+    damaged = path / "maps.npy"
+    data = bytearray(damaged.read_bytes())
+    data[-1] ^= 1
+    damaged.write_bytes(data)
+    store = Store(store.root)
+    wanted = [cell("evidence", f"reader {i}", f"{__name__}:reading", {"needs": first.key, "i": i}) for i in range(3)]
+    with pytest.raises(CorruptUnit, match=r"maps\.npy") as caught:
+        do(store, wanted, runner=runner)
+    assert caught.value.exit_code == 3
+    assert f"rm -r {path}" in caught.value.remedy
+    assert store.failures() == []
+    shutil.rmtree(path)
+    assert do(Store(store.root), [first], runner=runner).done == (first.key,)
+    assert len(do(Store(store.root), wanted, runner=runner).done) == 3
 
 
 def unlike(store: Store, cell: Cell, draft: Draft) -> Evidence:

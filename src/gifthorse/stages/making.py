@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gifthorse import disk
-from gifthorse.errors import LimitReached
+from gifthorse.errors import CorruptUnit, LimitReached
 from gifthorse.records import Cell, Cost, Failure
 from gifthorse.store import Store
 
@@ -39,12 +39,17 @@ class Ear:
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker says: seconds where it made the unit, or why it did not."""
+    """What a worker says: seconds where it made the unit, or why it did not.
+
+    Attributes:
+        end: what ends the whole run and is no failure of this cell: the disk is full, or a unit that it reads is
+            damaged. Every other cell would meet the same, and once it is mended nothing needs to be forgiven.
+    """
 
     seconds: float | None = None
     busy: bool = False
     failure: Failure | None = None
-    limit: LimitReached | None = None
+    end: LimitReached | CorruptUnit | None = None
 
 
 def make(store: Store, ear: Ear, task: Task) -> Made:
@@ -63,8 +68,8 @@ def make(store: Store, ear: Ear, task: Task) -> Made:
             if earlier is not None:
                 store.forgive(cell.key)
             return Made(seconds=seconds)
-    except LimitReached as limit:
-        return Made(limit=limit)
+    except (LimitReached, CorruptUnit) as end:
+        return Made(end=end)
 
 
 def _compute(store: Store, ear: Ear, task: Task) -> float:

@@ -96,6 +96,7 @@ def fulfil(
 
     Raises:
         LimitReached: the disk ended. All that is committed stays.
+        CorruptUnit: a cell read a damaged unit. It is no failure of the cell: the remedy is the error's own.
         InputError: the run folder cannot be written.
         KeyboardInterrupt, SystemExit: a signal came (SIGTERM exits with 143); no partial unit is left.
     """
@@ -188,8 +189,8 @@ class _Work:
             )
             self.store.fail(failure)
             self._failed(cell, failure)
-        elif result.value.limit is not None:
-            raise result.value.limit
+        elif result.value.end is not None:
+            raise result.value.end
         elif result.value.failure is not None:
             self._failed(cell, result.value.failure)
         elif result.value.busy:
