@@ -7,6 +7,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +25,7 @@ from small_cells import contents, draw, evidence
 
 from gifthorse import disk
 from gifthorse.errors import CorruptUnit, GifthorseError, InputError, LimitReached, Nondeterminism
-from gifthorse.records import Cell, Cost, Evidence, Failure, Images, cell
+from gifthorse.records import SCHEMA, Cell, Cost, Evidence, Failure, Images, cell
 from gifthorse.store import Store, Unit
 
 COST = Cost(seconds=1.5, forward=3, backward=2, peak_bytes=10, host="here")
@@ -435,3 +437,66 @@ def test_images_name_their_file(store: Store) -> None:
     with store.draft(made) as draft:
         first = draft.images("x", np.zeros((2, 3, 4, 5), np.uint8))
         assert first == Images(sha256=draft.files["x.npy"].sha256, file="x.npy", count=2, channels=3, height=4, width=5)
+
+
+def rewritten(unit: Unit, **changes: Any) -> None:
+    """The manifest with other values, sealed as if gifthorse had written it."""
+    path = unit.path / "unit.json"
+    values = disk.unseal(path.read_bytes())
+    assert values is not None
+    path.write_bytes(disk.seal(values | changes))
+
+
+def test_another_schema_is_said_and_not_stumbled_over(store: Store) -> None:
+    (made,) = some_cells(1)
+    rewritten(put(store, made), schema=SCHEMA + 1)
+    with pytest.raises(InputError, match=f"written with schema {SCHEMA + 1}; this gifthorse reads {SCHEMA}") as caught:
+        store.get(made.key)
+    assert not isinstance(caught.value, CorruptUnit)
+    assert "fresh run folder" in caught.value.remedy
+    assert len(store.verify()) == 1
+
+
+@pytest.mark.parametrize("record", [{}, {"tool": {"name": "pencil"}}, {"tool": 3}, {"kind": []}])
+def test_a_record_that_lacks_fields_is_a_damaged_unit(store: Store, record: dict[str, Any]) -> None:
+    (made,) = some_cells(1)
+    unit = put(store, made)
+    rewritten(unit, record=record)
+    with pytest.raises(CorruptUnit, match=r"unit\.json holds no Evidence: .* lacks") as caught:
+        store.get(made.key).record(Evidence)
+    assert f"rm -r {unit.path}" in caught.value.remedy
+
+
+def test_a_cost_that_lacks_fields_is_no_cost_and_a_failure_that_does_is_damaged(store: Store) -> None:
+    (made,) = some_cells(1)
+    unit = put(store, made)
+    (unit.path / "cost.json").write_bytes(disk.seal({"host": "here"}))
+    assert store.get(made.key).cost() is None
+    path = store.root / "failures" / f"{made.key}.json"
+    path.parent.mkdir()
+    path.write_bytes(disk.seal({"key": made.key}))
+    with pytest.raises(CorruptUnit, match="is damaged"):
+        store.failure(made.key)
+
+
+@pytest.mark.parametrize("what", ["write_plan({'a': 1})", "fail(failure)"])
+def test_a_process_killed_while_it_replaces_a_file_leaves_nothing_that_a_sweep_does_not_find(
+    store: Store, what: str
+) -> None:
+    store.prepare()
+    before = sorted(store.root.rglob("*"))
+    code = (
+        "import os\nfrom gifthorse import disk\nfrom gifthorse.store import Store\n"
+        "from gifthorse.records import Failure\n"
+        f"failure = Failure(key={'a' * 64!r}, kind='k', label='l', error='e',"
+        " traceback='', attempts=1, retryable=True)\n"
+        "write = disk.write\n"
+        "def kill(path, data):\n    write(path, data)\n    os._exit(9)\n"
+        "disk.write = kill\n"
+        f"Store({str(store.root)!r}).{what}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 9
+    assert sorted(store.root.rglob("*")) != before
+    store.sweep()
+    assert sorted(store.root.rglob("*")) == before

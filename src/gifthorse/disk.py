@@ -218,10 +218,16 @@ def unseal(data: bytes) -> dict[str, Any] | None:
     return values if seal(values) == data else None
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Writes a whole file at once: readers see the old one or the new one, never a part."""
+def replace(path: Path, data: bytes, fresh: Path | None = None) -> None:
+    """Writes a whole file at once: readers see the old one or the new one, never a part.
+
+    Args:
+        path: the file.
+        data: its bytes.
+        fresh: where they are written first, on the same file system; None for a name of its own beside the file.
+    """
     make_folder(path.parent)
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    fresh = fresh or path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         write(fresh, data)
         fresh.replace(path)

@@ -50,7 +50,7 @@ class Store:
         """The unit under a key.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or its records are laid out as another version of gifthorse does.
             CorruptUnit: its manifest is damaged.
         """
         folder = self._folder(key)
@@ -61,6 +61,11 @@ class Store:
         values = disk.unseal(raw)
         if values is None or values.get("key") != key:
             raise corrupt(f"{folder / MANIFEST} is damaged", folder)
+        if values.get("schema") != SCHEMA:
+            raise InputError(
+                f"{folder / MANIFEST} was written with schema {values.get('schema')}; this gifthorse reads {SCHEMA}",
+                "use a fresh run folder, or the version of gifthorse that plan.json names",
+            )
         return Unit(
             key=key,
             schema=values["schema"],
@@ -102,6 +107,12 @@ class Store:
             cell: what is made.
             watch: told the share that is done, where the maker says it.
         """
+        with self._room() as folder:
+            yield Draft(folder, watch)
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[Path]:
+        """A temporary folder of this process for the block; if the process dies in it, a sweep removes it."""
         folder = self.root / ".tmp" / uuid.uuid4().hex
         with contextlib.ExitStack() as stack:
             with disk.speaking(folder):
@@ -109,7 +120,12 @@ class Store:
                 stack.enter_context(claims.hold(folder.with_suffix(".lock")))
                 folder.mkdir()
             stack.callback(disk.discard, folder)
-            yield Draft(folder, watch)
+            yield folder
+
+    def _replace(self, path: Path, values: dict[str, Any]) -> None:
+        """Writes a whole sealed file at once, by way of a room, so that a killed process leaves nothing beside it."""
+        with disk.speaking(path), self._room() as room:
+            disk.replace(path, disk.seal(values), room / path.name)
 
     def commit(self, draft: Draft, cell: Cell, record: Any, cost: Cost) -> Unit:
         """Makes a draft the unit of its cell.
@@ -149,28 +165,41 @@ class Store:
 
     def fail(self, failure: Failure) -> None:
         """Notes a failure beside the units."""
-        path = self._failure(failure.key)
-        with disk.speaking(path):
-            disk.replace(path, disk.seal(plain(failure)))
+        self._replace(self._failure(failure.key), plain(failure))
 
     def _failure(self, key: str) -> Path:
         return self.root / "failures" / f"{key}.json"
 
     def failure(self, key: str) -> Failure | None:
-        """The failure noted under a key, if there is one."""
+        """The failure noted under a key, if there is one.
+
+        Raises:
+            CorruptUnit: the note is damaged.
+        """
         path = self._failure(key)
         try:
             values = disk.unseal(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if values is None:
-            raise CorruptUnit(f"{path} is damaged", f"remove it (rm {path}) and run the same command again")
-        return read(Failure, values)
+        try:
+            return read(Failure, values)
+        except InputError as error:
+            raise CorruptUnit(f"{path} is damaged", f"remove it (rm {path}) and run the same command again") from error
 
     def failures(self) -> list[Failure]:
         """Every failure noted, sorted by key."""
         names = sorted(path.stem for path in (self.root / "failures").glob("*.json") if _KEY.fullmatch(path.stem))
         return [found for found in map(self.failure, names) if found is not None]
+
+    def conflict(self, key: str) -> Failure | None:
+        """The failure of a unit that is there, while a second content of it lies beside it."""
+        failure = self.failure(key)
+        there = failure is not None and self.has(key) and any(self._folder(key).parent.glob(f"{key}.conflict-*"))
+        return failure if there else None
+
+    def standing(self) -> list[Failure]:
+        """The failures that nothing has mended since: of units that are not there, or that have two contents."""
+        return [found for found in self.failures() if not self.has(found.key) or self.conflict(found.key)]
 
     def forgive(self, key: str) -> None:
         """Forgets a failure."""
@@ -179,9 +208,7 @@ class Store:
 
     def write_plan(self, plan: dict[str, Any]) -> None:
         """Writes ``plan.json``: the command, versions, suite, protocol and keys of this run."""
-        path = self.root / "plan.json"
-        with disk.speaking(path):
-            disk.replace(path, disk.seal(plain(plan)))
+        self._replace(self.root / "plan.json", plain(plan))
 
     def read_plan(self) -> dict[str, Any] | None:
         """What :meth:`write_plan` wrote, or None where nothing was planned yet.

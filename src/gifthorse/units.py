@@ -76,8 +76,15 @@ class Unit:
     _seen: set[tuple[str, str]] = field(default_factory=set, repr=False, compare=False)
 
     def record(self, cls: type[R]) -> R:
-        """Its record as a dataclass of ``records``."""
-        return read(cls, self.data)
+        """Its record as a dataclass of ``records``.
+
+        Raises:
+            CorruptUnit: it lacks fields, or is another record.
+        """
+        try:
+            return read(cls, self.data)
+        except InputError as error:
+            raise corrupt(f"{self.path / MANIFEST} holds no {cls.__name__}: {error.cause}", self.path) from error
 
     def file(self, name: str) -> Path:
         """Where a file is, after its bytes were found to be those of the manifest.
@@ -117,7 +124,7 @@ class Unit:
 
     def cost(self) -> Cost | None:
         """What it cost, or None where that was lost: no result depends on it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
             values = disk.unseal((self.path / COST).read_bytes())
             return None if values is None else read(Cost, values)
         return None

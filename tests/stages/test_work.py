@@ -23,6 +23,7 @@ from gifthorse.runner import InProcess, LocalProcesses, Runner
 from gifthorse.stages import work
 from gifthorse.stages.work import TRIES, Outcome, Progress, fulfil
 from gifthorse.store import Draft, Store
+from gifthorse.tables import tables
 
 
 @pytest.fixture
@@ -223,6 +224,13 @@ def test_two_contents_of_a_key_are_reported(store: Store) -> None:
     assert failure.error.startswith("Nondeterminism: ")
     assert not failure.retryable
     assert len(store.verify()) == 1
+    again = do(store, [made])
+    assert (again.cached, again.failed) == ((), (failure,)), "it is said until somebody has settled it"
+    (row,) = (row for row in tables(store)["cost"] if row["status"] == "failed")
+    assert row["key"] == made.key
+    shutil.rmtree(next(store.root.glob("units/*/*.conflict-*")))
+    assert do(store, [made]).cached == (made.key,)
+    assert {row["status"] for row in tables(store)["cost"]} == {"done"}
 
 
 def test_after_the_deadline_nothing_is_begun(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

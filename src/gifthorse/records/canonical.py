@@ -11,6 +11,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from gifthorse.errors import InputError
+
 SCHEMA = 1
 """Version of every record's layout; part of every key."""
 
@@ -45,8 +47,15 @@ def digest(value: Any) -> str:
 
 
 def read(cls: type[R], data: Any) -> R:
-    """A record again from its JSON values; unknown keys are ignored, so that older code reads newer minor fields."""
-    return typing.cast(R, _decode(cls, data))
+    """A record again from its JSON values; unknown keys are ignored, so that older code reads newer minor fields.
+
+    Raises:
+        InputError: the values lack a field, or are none of this record.
+    """
+    try:
+        return typing.cast(R, _decode(cls, data))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _strange(cls, f"has a field of another kind ({error})") from error
 
 
 def _decode(hint: Any, data: Any) -> Any:
@@ -63,8 +72,22 @@ def _decode(hint: Any, data: Any) -> Any:
         return {key: _decode(arguments[1], item) for key, item in data.items()}
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
+        if not isinstance(data, Mapping):
+            raise _strange(hint, f"is a {type(data).__name__}")
+        if lacking := sorted(f.name for f in dataclasses.fields(hint) if _needed(f) and f.name not in data):
+            raise _strange(hint, f"lacks {', '.join(lacking)}")
         known = [f.name for f in dataclasses.fields(hint) if f.name in data]
         return typing.cast(Any, hint)(**{name: _decode(hints[name], data[name]) for name in known})
     if hint is float and data is not None:
         return float(data)
     return data
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _strange(cls: Any, what: str) -> InputError:
+    return InputError(
+        f"what should be a record {cls.__name__} {what}", "make it again, with the version of gifthorse that reads it"
+    )

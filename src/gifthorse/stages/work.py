@@ -138,7 +138,11 @@ class _Work:
         tasks = []
         for cell in cells:
             if self.store.has(cell.key):
-                self.cached.append(cell.key)
+                conflict = self.store.conflict(cell.key)
+                if conflict is None:
+                    self.cached.append(cell.key)
+                else:  # it is there, and nobody knows whether it is right: said at every run until it is settled
+                    self.failed[cell.key] = conflict
                 continue
             failure = self.store.failure(cell.key)
             again = failure is None or retry_failed or (failure.retryable and failure.attempts < TRIES)

@@ -231,8 +231,8 @@ def cost_rows(found: Found) -> Iterator[Row]:
             "host": cost.host if cost else None,
             "key": unit.key,
         }
-    for failure in found.store.failures():
-        if found.current(failure.kind, failure.key) and not found.store.has(failure.key):
+    for failure in found.store.standing():
+        if found.current(failure.kind, failure.key):
             yield {
                 **{name: failure.context.get(name) for name in ("network", "tool", "trojan")},
                 "status": "failed",
