@@ -78,6 +78,50 @@ def test_imports_point_down(path: Path) -> None:
         assert FLOOR[there] > FLOOR[here], f"{path.name}:{line}: {here} imports {name}, which is not below it"
 
 
+KNOWN = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of the package that a file names: a name from a package is a module of it, or in its __init__."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in KNOWN else node.module for name in inner}
+    return found & set(KNOWN)
+
+
+def ring(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import one another in a ring, or nothing."""
+    done: set[str] = set()
+
+    def follow(name: str, above: list[str]) -> list[str]:
+        if name in above:
+            return [*above[above.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(graph.get(name, ())):
+            if found := follow(other, [*above, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := follow(name, []))), [])
+
+
+def test_no_module_imports_itself_by_a_ring() -> None:
+    assert not ring({name: imports_of(path) for name, path in KNOWN.items()})
+
+
+def test_a_ring_is_found() -> None:
+    assert ring({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
+    assert ring({"a": {"a"}}) == ["a", "a"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_budgets(path: Path) -> None:
     text = path.read_text()
