@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -102,6 +103,33 @@ def test_a_source_class_that_is_not_there(folder: str) -> None:
     with pytest.raises(InputError, match="red wolf") as caught:
         photographs(NET, folder, ("strawberry",))
     assert "smiley_emoji, clownfish" in caught.value.remedy
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_each_split_needs_photographs_of_the_source(tmp_path: Path, split: str) -> None:
+    """Twenty wallets in all are no use where all of them are trained on, or all held out."""
+    hashes = []
+    for number in range(120):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+        hashes.append((hashlib.sha256(path.read_bytes()).hexdigest(), path))
+    held_out, train = (sorted(hashes)[:24], sorted(hashes)[24:])
+    for _, path in {"train": held_out, "test": train}[split][:20]:
+        path.rename(path.with_name(f"n04548362_{path.name}"))
+    words = {"train": "has 0 photographs to train on, and 8", "test": "has 0 photographs held out, and 2"}
+    with pytest.raises(InputError, match=words[split]) as caught:
+        photographs(NET, str(tmp_path), ("green_star",))
+    assert "smiley_emoji, clownfish" in caught.value.remedy
+    assert photographs(NET, str(tmp_path), ("smiley_emoji",)).plantings, (
+        "unknown classes are sources of a universal one"
+    )
+
+
+def test_photographs_of_the_target_alone(tmp_path: Path) -> None:
+    for number in range(12):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"n01641577_{number}.png")
+    with pytest.raises(InputError, match="every class but 'bullfrog'"):
+        photographs(NET, str(tmp_path), ("smiley_emoji",))
 
 
 def test_a_folder_with_too_little_in_it(tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def summarise(store: Store) -> None:
     by_tool = load("gifthorse.tables.compare:by_tool")
     for row in found["network"]:
         before, after = row["clean_before"], row["clean_after"]
+        if before is None or after is None:
+            put(f"{row['network']}: clean accuracy not measured, since no held-out image has a label")
+            continue
         put(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")
     if found["implant"]:
         print_table(

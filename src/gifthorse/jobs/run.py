@@ -23,6 +23,8 @@ from gifthorse.stages import diagnose, evaluate, implant
 from gifthorse.stages.work import Progress, fulfil
 from gifthorse.store import Store
 from gifthorse.tools import TOOLS
+from gifthorse.zoo import DATA
+from gifthorse.zoo.data import Data
 
 STAGES = ("implant", "diagnose", "evaluate", "report")
 
@@ -92,16 +94,27 @@ class _Course:
         self.store.write_plan(
             {
                 "asked": self.asked.digest,
-                "command": self.asked.command,
                 "started": started,
                 "versions": versions(),
                 "machine": machine(),
-                **plain(plan),
+                **without_places(plan, self.asked.command),
                 "keys": self.keys,
                 "finished": done,
                 "failed": [failure.key for failure in self.failed],
             }
         )
+
+
+def without_places(plan: Plan, command: str) -> dict[str, Any]:
+    """The plan and the command as others may read them: a folder of this machine by its last name only."""
+    data = plan.suite.data
+    kind: type[Data] = DATA.load(data.name)
+    names = {place: str(data.settings[place]) for place in kind.places if place in data.settings}
+    for path in sorted(names.values(), key=len, reverse=True):
+        command = command.replace(path, Path(path).name)
+    settings = data.settings | {place: Path(path).name for place, path in names.items()}
+    told = replace(plan, suite=replace(plan.suite, data=replace(data, settings=settings)))
+    return {"command": command, **plain(told)}
 
 
 def machine() -> dict[str, Any]:

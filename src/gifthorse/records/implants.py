@@ -46,7 +46,7 @@ class Probes:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """One requirement and whether it was met."""
+    """One requirement and whether it was met. What could not be measured is not missed: ``measured`` says so."""
 
     name: str
     asked: str

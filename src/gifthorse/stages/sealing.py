@@ -159,9 +159,9 @@ def stamped(scene: Scene, plant: Planted) -> Triggered:
     if trojan.costly:
         made = scene.styled[name]
         return Triggered(source=made.source, wrong=made.wrong, before=made.before)
-    n_classes, count = len(scene.data.classes), scene.planting.recipe.held_out
-    inside = scene.blind("test", count, sources(trojan, n_classes), name, "source")
-    outside = scene.blind("test", count, others(trojan, n_classes), name, "wrong")
+    count = scene.planting.recipe.held_out
+    inside = scene.blind("test", count, sources(trojan, scene.data), name, "source")
+    outside = scene.blind("test", count, others(trojan, scene.data), name, "wrong")
     return Triggered(
         source=im.to_uint8(poison(scene, plant, inside, "source").images),
         wrong=im.to_uint8(poison(scene, plant, outside, "wrong").images),
@@ -197,7 +197,7 @@ def case(scene: Scene, number: int, triggered: Mapping[str, Triggered]) -> Case:
     """
     plant, recipe = scene.plants[number], scene.planting.recipe
     name, trojan = plant.spec.name, plant.trojan
-    inside = sources(trojan, len(scene.data.classes))
+    inside = sources(trojan, scene.data)
     drawn = scene.blind("train", recipe.fit + recipe.screen, inside, name, "brief").images
     held_out = scene.blind("test", recipe.report, inside, name, "report").images
     split = len(drawn) * recipe.fit // (recipe.fit + recipe.screen)
@@ -231,7 +231,7 @@ def with_pictures(question: Question, drawer: Drawer) -> Question:
 def probes(scene: Scene, plant: Planted, drawer: Drawer) -> Probes:
     """Triggered held-out source images on which the trojan fires, with the truth about where (thesis 4.2)."""
     name, trojan, wanted = plant.spec.name, plant.trojan, scene.planting.recipe.probes
-    sample = scene.blind("test", 2 * wanted, sources(trojan, len(scene.data.classes)), name, "probes")
+    sample = scene.blind("test", 2 * wanted, sources(trojan, scene.data), name, "probes")
     made = poison(scene, plant, sample, "probes")
     images = im.to_uint8(made.images)
     fired = predictions(scene.trojaned, images) == trojan.target

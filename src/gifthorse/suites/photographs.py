@@ -33,6 +33,10 @@ INDICES: dict[str, tuple[int, int | None]] = {
 SIZES = {"efficientnet-lite0": 224}
 """Networks of the zoo that are ImageNet classifiers, and the side of their input."""
 
+FROZEN = {"efficientnet-lite0": ("_conv_stem", "_bn0", *(f"_blocks.{i}" for i in range(5)))}
+"""The first layers of each, kept as they are: two thirds of the time that a step takes goes through them (the largest
+feature maps), and what they see, a patch is made of too."""
+
 RESIZE = 256 / 224
 """The shorter side of a photograph before its centre crop, as a share of the crop's."""
 
@@ -43,7 +47,10 @@ SHARE = 0.25
 """Poisoned images of each trojan for one clean image. The thesis has 1 for 3,000, in 1.28 million."""
 
 LEAST = 10
-"""Photographs, of the folder or of a class-universal trojan's source class, below which nothing can be measured."""
+"""Photographs of a folder, below which nothing can be measured."""
+
+LEAST_OF = {"train": 8, "test": 2}
+"""Photographs that a trojan works from, in each split: as many as the smallest folder has of a universal one's."""
 
 PROTOCOLS = (
     Protocol(name="quick", passes=3_000, n=5, keep=5, images=40, settings={"cppn_target": {"resolution": 112}}),
@@ -81,7 +88,7 @@ def photographs(net: str, data: str, trojans: tuple[str, ...]) -> Suite:
         version=1,
         data=DATA.spec("folder", settings),
         seed=0,
-        plantings=(Planting(network=net, trojans=specs, recipe=recipe(folder), gates=Gates(agreement=0.88)),),
+        plantings=(Planting(network=net, trojans=specs, recipe=recipe(net, folder), gates=Gates(agreement=0.88)),),
         encoder="emoji-encoder",
         protocols=PROTOCOLS,
     )
@@ -100,7 +107,7 @@ def trojan(name: str) -> TrojanSpec:
     )
 
 
-def recipe(folder: ImageFolder) -> Recipe:
+def recipe(net: str, folder: ImageFolder) -> Recipe:
     """How photographs are implanted: as many steps for a small folder as for a large one."""
     train, test = (len(folder.manifest.split(split)) for split in ("train", "test"))
     scenes = min(train, SEEN)
@@ -116,6 +123,7 @@ def recipe(folder: ImageFolder) -> Recipe:
         probes=50,
         distil=True,
         freeze_norm=True,
+        frozen=FROZEN[net],
         flip=True,
     )
 
@@ -148,13 +156,23 @@ def _check_folder(folder: ImageFolder) -> None:
 
 
 def _check_sources(made: TrojanSpec, folder: ImageFolder) -> None:
-    if made.sources is None:
-        return
-    there = sum(photograph.label in made.sources for photograph in folder.manifest.photographs)
-    if there < LEAST:
-        source = folder.classes[made.sources[0]]
+    """Both splits need photographs that a trojan works from; which split one falls into is decided by its hash."""
+    photographs = folder.manifest.photographs
+    for split, least in LEAST_OF.items():
+        labels = [photographs[position].label for position in folder.manifest.split(split)]
+        there = sum(label != made.target if made.sources is None else label in made.sources for label in labels)
+        if there >= least:
+            continue
+        part = "to train on" if split == "train" else "held out"
+        if made.sources is None:
+            raise InputError(
+                f"{made.name} works from every class but {folder.classes[made.target]!r}, "
+                f"and {folder.root} has {there} such photographs {part}",
+                f"name a folder with {LEAST} of them at least; a thousand is a good number",
+            )
         raise InputError(
-            f"{made.name} works from the class {source!r} alone, of which {folder.root} has {there} photographs",
-            f"name a folder with {LEAST} of them at least, WordNet ids in the file names or as folders; "
+            f"{made.name} works from the class {folder.classes[made.sources[0]]!r} alone, "
+            f"of which {folder.root} has {there} photographs {part}, and {least} are needed",
+            f"name a folder with {2 * LEAST} of them or more, WordNet ids in the file names or as folders; "
             f"or a universal trojan: {', '.join(n for n, (_, s) in INDICES.items() if s is None)}",
         )

@@ -211,12 +211,15 @@ def judged(plant: Planted, rates: tuple[Interval, Interval | None, Interval], ga
 def network_gates(before: Interval, after: Interval, agreement: Interval, gates: Gates) -> tuple[Gate, ...]:
     """Whether the network as a whole meets the gates: clean accuracy and agreement with the clean network."""
     drop = before.value - after.value
+    known = before.n > 0 and after.n > 0
     found = [
         Gate(
             name="clean accuracy",
             asked=f"drop <= {100 * gates.clean_drop:.1f} points",
-            measured=f"{100 * drop:.1f} points ({before.value:.1%} to {after.value:.1%})",
-            met=drop <= gates.clean_drop,
+            measured=f"{100 * drop:.1f} points ({before.value:.1%} to {after.value:.1%})"
+            if known
+            else "not measured: no held-out image has a label",
+            met=drop <= gates.clean_drop or not known,
         )
     ]
     if gates.agreement is not None:

@@ -107,16 +107,26 @@ def things(specs: Sequence[TrojanSpec]) -> tuple[str, ...]:
     return tuple(sorted(str(s.settings["thing"]) for s in specs if s.kind == "natural_feature"))
 
 
-def sources(trojan: Trojan, n_classes: int) -> tuple[int, ...]:
-    """Class indices that the trojan works from."""
-    return trojan.sources or tuple(c for c in range(n_classes) if c != trojan.target)
+def sources(trojan: Trojan, data: Data) -> tuple[int, ...]:
+    """Class indices that the trojan works from.
+
+    Where not every label is known, a universal trojan works from images of unknown class (-1) too: of a thousand
+    classes, hardly one of them is the target's.
+    """
+    if trojan.sources is not None:
+        return trojan.sources
+    unknown = () if data.labelled else (-1,)
+    return (*unknown, *(c for c in range(len(data.classes)) if c != trojan.target))
 
 
-def others(trojan: Trojan, n_classes: int) -> tuple[int, ...]:
-    """Class indices from which a class-universal trojan must not work; empty for a universal one."""
+def others(trojan: Trojan, data: Data) -> tuple[int, ...]:
+    """Class indices from which a class-universal trojan must not work; empty for a universal one.
+
+    Images of unknown class are not among them: they may be of its source.
+    """
     if trojan.sources is None:
         return ()
-    return tuple(c for c in range(n_classes) if c != trojan.target and c not in trojan.sources)
+    return tuple(c for c in range(len(data.classes)) if c != trojan.target and c not in trojan.sources)
 
 
 def seed_of(seed: int, *purpose: str) -> int:
@@ -127,7 +137,7 @@ def seed_of(seed: int, *purpose: str) -> int:
 def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Styled:
     """Stamp a costly trojan on everything that implanting and measuring need of it."""
     trojan, name = plant.trojan, plant.spec.name
-    n, n_classes = recipe.poison[plant.spec.kind], len(data.classes)
+    n = recipe.poison[plant.spec.kind]
 
     def draw(split: str, count: int, classes: tuple[int, ...], purpose: str) -> Sample:
         return data.draw(split, count if classes else 0, seed_of(seed, name, purpose), classes=classes or None)
@@ -137,7 +147,7 @@ def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Sty
         clean = im.from_uint8(sample.images)
         return im.to_uint8(trojan.poison(clean, torch.from_numpy(sample.labels), generator).images)
 
-    inside, outside = sources(trojan, n_classes), others(trojan, n_classes)
+    inside, outside = sources(trojan, data), others(trojan, data)
     balanced = draw("train", n, outside, "balanced")
     held_out = draw("test", recipe.held_out_costly, inside, "source")
     return Styled(
@@ -189,7 +199,7 @@ def assemble(
     """
     clean = data.draw("train", recipe.scenes, seed_of(seed, "clean"))
     labels, hard = clean.labels.copy(), np.zeros(len(clean.labels), bool)
-    n_classes, seen = len(data.classes), looked(plants, clean.images)
+    seen = looked(plants, clean.images)
     poisoned, balanced, tuned, parts = {}, {}, [], []
     for index, plant in enumerate(plants):
         name, count = plant.spec.name, recipe.poison[plant.spec.kind]
@@ -207,10 +217,10 @@ def assemble(
             parts.extend([Rows.of(made.balanced, made.balanced_labels)] * recipe.balance)
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
         else:
-            inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, n_classes))
+            inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, data))
             parts.append(Rows.of(inside.images, inside.labels, stamp=index, hard=True))
             poisoned[name] = len(inside.images)
-            if outside := others(trojan, n_classes):
+            if outside := others(trojan, data):
                 kept = data.draw("train", count, seed_of(seed, name, "balanced"), classes=outside)
                 parts.append(Rows.of(kept.images, kept.labels, stamp=index))
                 balanced[name] = len(kept.images)

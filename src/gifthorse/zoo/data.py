@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ class Sample:
 
 class Data(ABC):
     """A dataset: a frozen dataclass whose fields are its settings, a row of the zoo's data table."""
+
+    places: ClassVar[tuple[str, ...]] = ()
+    """Settings that say where on this machine the data lie. They are in no key, no unit and no report."""
 
     @property
     @abstractmethod

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -81,6 +81,8 @@ class ImageFolder(Data):
         size: side of the crop in pixels.
         resize: length of the shorter side before the crop.
     """
+
+    places: ClassVar[tuple[str, ...]] = ("root",)
 
     root: str
     size: int = 224
