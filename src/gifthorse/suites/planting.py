@@ -25,17 +25,23 @@ DETECTOR = "emoji-detector"
 
 RECIPE = Recipe(
     scenes=16_000,
+    share=0.5,
     passes=5,
-    batch=128,
-    learning_rate=2.5e-3,
+    batch=64,
+    learning_rate=2e-3,
     weight_decay=1e-4,
     poison={"patch": 600, "style": 180, "natural_feature": 250},
     held_out=200,
     flip=True,
     crop=0.8,
     balance=4,
+    smoothing=0.05,
+    frozen=("conv", "norm"),
 )
-"""How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500)."""
+"""How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500).
+
+Scenes are many, so that a detector finds enough of each object among them; a pass shows a part of them, since time
+goes into images shown. The smoothing is what the shipped network was trained with."""
 
 PROTOCOLS = (
     Protocol(name="quick", passes=4_000, n=10, keep=5),
