@@ -1,4 +1,4 @@
-"""The times among the promises: commit, start-up, a finished run again, signals, verification, engines.
+"""The speeds among the promises: commit, start-up, a finished run again, signals, verification, engines, scenes.
 
     .venv/bin/python benchmarks/promises.py             prints, and writes benchmarks/results/promises.json
     .venv/bin/python benchmarks/promises.py --only store,start
@@ -35,6 +35,7 @@ from gifthorse.records import Cost  # noqa: E402
 from gifthorse.runner import InProcess, LocalProcesses  # noqa: E402
 from gifthorse.stages.work import fulfil  # noqa: E402
 from gifthorse.store import Store  # noqa: E402
+from gifthorse.zoo.scenes import EmojiScenes  # noqa: E402
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]), "NO_COLOR": "1"}
 TINY = ["tests/tiny_command.py", "run", "--suite", "tiny", "--precision", "float32", "--threads", "1"]
@@ -168,12 +169,25 @@ def engine_times(folder: Path) -> dict[str, Any]:
     }
 
 
+def world_times(folder: Path) -> dict[str, Any]:
+    """Scenes of the emoji world on one core, against a copy of as many bytes. Promised: 1,000 a second."""
+    scenes, count, seed = EmojiScenes(), 2_000, iter(range(100))
+    scenes.draw("train", 200, next(seed))
+    blank = np.zeros((count, 3, scenes.size, scenes.size), np.uint8)
+    took = in_turns(5, draw=lambda: scenes.draw("train", count, next(seed)), copy=blank.copy)
+    return {
+        "scenes_per_second": count / statistics.median(took["draw"]),
+        "draw_over_copy": ratio(took, "draw", "copy"),
+    }
+
+
 FIGURES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "store": store_times,
     "start": start_times,
     "again": again_times,
     "signals": signal_times,
     "engines": engine_times,
+    "world": world_times,
 }
 
 
