@@ -26,5 +26,6 @@ class Seen:
 def carry_out(root: Path, asked: Asked, **how: Any) -> Seen:
     """Carries a request out, and says what was computed."""
     seen = Seen()
-    run(Store(root), asked, How(**{"runner": InProcess(), "watch": seen} | how))
+    options: dict[str, Any] = {"runner": InProcess(), "watch": seen} | how
+    run(Store(root), asked, How(**options))
     return seen

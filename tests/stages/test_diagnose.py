@@ -103,7 +103,7 @@ def silenced(case: Case, draft: Draft) -> Case:
     """The case with probes of which none fired."""
     if case.probes is None:
         return case
-    sets = {
+    sets: dict[str, Any] = {
         name: draft.images(f"none-{name}", torch.zeros(0, channels, 64, 64, dtype=torch.uint8).numpy())
         for name, channels in (("images", 3), ("squares", 1), ("alphas", 1))
     }

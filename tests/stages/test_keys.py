@@ -21,8 +21,10 @@ from gifthorse.stages import diagnose, implant, keys
 from gifthorse.store import Store
 from gifthorse.suites.photographs import photographs
 from gifthorse.zoo import art, emoji_detector, imagenet_classes
+from gifthorse.zoo.canvas import Array
+from gifthorse.zoo.emoji_networks import WEIGHTS
 
-Picture = Callable[[str, int], art.Array]
+Picture = Callable[[str, int], Array]
 
 
 class Full(Store):
@@ -55,7 +57,7 @@ def test_other_weights_of_a_detector_are_another_training(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = cells(plan)
-    weights = load_file(emoji_detector.WEIGHTS / "emoji-detector.safetensors")
+    weights = load_file(WEIGHTS / "emoji-detector.safetensors")
     name = sorted(weights)[0]
     weights[name] = weights[name] + 1e-3
     save_file(weights, tmp_path / "emoji-detector.safetensors")
@@ -78,7 +80,7 @@ def repainted(name: str) -> Picture:
     """Pictures of which one has another colour."""
     picture = art.picture
 
-    def paint(asked: str, size: int) -> art.Array:
+    def paint(asked: str, size: int) -> Array:
         made = picture(asked, size).copy()
         if asked == name:
             made[0] = 1 - made[0]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ class Sealed:
 
 def recipe(**rest: int) -> Recipe:
     base = tiny_suite().plantings[0].recipe
-    return replace(base, **({"fit": 24, "screen": 8, "report": 24, "probes": 6} | rest))
+    asked: dict[str, Any] = {"fit": 24, "screen": 8, "report": 24, "probes": 6} | rest
+    return replace(base, **asked)
 
 
 def seal(tmp_path: Path, trojans: tuple[TrojanSpec, ...], asked: Recipe, threshold: float) -> Iterator[Sealed]:
