@@ -48,7 +48,8 @@ def test_this_machine_is_let_through() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
             assert made.sendto(b"x", ("127.0.0.1", port)) == 1
     one, other = socket.socketpair()
-    one.close(), other.close()
+    one.close()
+    other.close()
 
 
 @pytest.mark.parametrize("env", [None, ENVIRONMENT], ids=["inherited", "of the durability tests"])
