@@ -17,7 +17,7 @@ from gifthorse import disk, registry
 from gifthorse.cli import app as door
 from gifthorse.cli import look
 from gifthorse.cli.options import RunOptions, seconds_of, settings_of
-from gifthorse.cli.summary import summarise
+from gifthorse.cli.summary import gates, missed, summarise
 from gifthorse.cli.talk import Talk, spelt
 from gifthorse.errors import UsageError
 from gifthorse.jobs.asked import CONTROLS
@@ -172,6 +172,18 @@ def test_the_end_of_a_run_says_which_gates_were_missed(tmp_path: Path, capsys: p
     assert "missed: success" in told
     assert "gate missed by fork in emoji-resnet: success: asked >= 40%, measured 37.0%" in told
     assert "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)\n" in told
+
+
+def test_a_missed_gate_is_named_without_its_trojan() -> None:
+    told = "strawberry: wrong source: asked <= 5%, measured 5.5% of 200"
+    row = {"trojan": "strawberry", "network": "net", "gates_missed": [told]}
+    assert gates(row) == "missed: wrong source"
+    own = "clean accuracy: asked <= 3.0 points, measured 4.5 points"
+    assert missed({"implant": [row], "network": [{"network": "net", "gates_missed": [told, own]}]}) == [
+        "gate missed by strawberry in net: wrong source: asked <= 5%, measured 5.5% of 200",
+        f"gate missed by net: {own}",
+    ]
+    assert gates({"trojan": "a", "gates_missed": []}) == "met"
 
 
 @pytest.mark.parametrize(

@@ -26,24 +26,25 @@ def interval(row: dict[str, Any]) -> str:
 
 
 def gates(row: dict[str, Any]) -> str:
-    """``met``, or the names of the gates that a trojan or a network missed."""
-    names = [told.partition(":")[0] for told in row["gates_missed"] or ()]
+    """``met``, or which gates a trojan missed; their names begin with the trojan's, which the row has already."""
+    names = [_without(row["trojan"], told).partition(":")[0] for told in row["gates_missed"] or ()]
     return f"missed: {', '.join(names)}" if names else "met"
+
+
+def _without(trojan: str, told: str) -> str:
+    return told.removeprefix(f"{trojan}: ")
 
 
 def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
     """A line for each gate that was missed: of which trojan or network, what was asked and what was measured."""
-    lines = [
-        (row["network"], f"{row['trojan']} in {row['network']}", told)
-        for row in found["implant"]
-        for told in row["gates_missed"]
-    ]
+    theirs = [(row, told) for row in found["implant"] for told in row["gates_missed"]]
+    lines = [f"{row['trojan']} in {row['network']}: {_without(row['trojan'], told)}" for row, told in theirs]
     # a network's row has the gates of its trojans too
-    theirs = {(network, told) for network, _, told in lines}
+    known = {(row["network"], told) for row, told in theirs}
     for row in found["network"]:
-        own = [told for told in row["gates_missed"] if (row["network"], told) not in theirs]
-        lines += [(row["network"], row["network"], told) for told in own]
-    return [f"gate missed by {who}: {told}" for _, who, told in lines]
+        own = [told for told in row["gates_missed"] if (row["network"], told) not in known]
+        lines += [f"{row['network']}: {told}" for told in own]
+    return [f"gate missed by {line}" for line in lines]
 
 
 def summarise(store: Store) -> None:
