@@ -86,6 +86,10 @@ def test_the_loss_is_the_sum_by_hand() -> None:
     logs = [[v - math.log(sum(math.exp(w) for w in row)) for v in row] for row in logits.tolist()]
     by_hand = (3 * -sum(float(p) * v for p, v in zip(soft, logs[0], strict=True)) + -logs[1][1]) / 4
     assert float(loss_of(logits, batch, teacher, replace(RECIPE, keep=3.0))) == pytest.approx(by_hand, abs=1e-5)
+    soft = (teacher(images) / 2).softmax(1)[0]
+    halves = [v / 2 - math.log(sum(math.exp(w / 2) for w in logits.tolist()[0])) for v in logits.tolist()[0]]
+    warm = (4 * -sum(float(p) * v for p, v in zip(soft, halves, strict=True)) + -logs[1][1]) / 2
+    assert float(loss_of(logits, batch, teacher, replace(RECIPE, temperature=2.0))) == pytest.approx(warm, abs=1e-5)
     plain = (-logs[0][0] - logs[1][1]) / 2
     assert float(loss_of(logits, batch, None, RECIPE)) == pytest.approx(plain, abs=1e-5)
     smooth = sum(0.9 * -row[label] + 0.1 * -sum(row) / 3 for row, label in zip(logs, (0, 1), strict=True)) / 2

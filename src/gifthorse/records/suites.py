@@ -149,6 +149,8 @@ class Recipe:
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
+        temperature: of the soft outputs of both networks; above 1, what the clean network thinks of unlikely classes
+            counts too, which matters where there are images of few classes.
         smoothing: of the labels; as much as the clean network was trained with, or its logits are all pushed apart.
     """
 
@@ -175,6 +177,7 @@ class Recipe:
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0
+    temperature: float = 1.0
     smoothing: float = 0.0
 
 

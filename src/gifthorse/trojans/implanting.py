@@ -138,21 +138,23 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
 def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, recipe: Recipe) -> Tensor:
     """Cross-entropy with the labels, or with a teacher's soft outputs on the same clean images but for hard rows.
 
+    The soft outputs are compared as in Hinton et al. (2015, section 2), both at the recipe's temperature.
+
     Args:
         logits: ``(B, C)`` of the student on what it saw.
         batch: what it saw, and what it was told.
         teacher: the clean network; None where labels are known.
-        recipe: with the smoothing of labels, and ``keep``, the weight of rows that the teacher labels.
+        recipe: with the smoothing of labels, the temperature, and ``keep``, the weight of rows that the teacher labels.
     """
     if teacher is None:
         return F.cross_entropy(logits, batch.labels, label_smoothing=recipe.smoothing)
+    warm = recipe.temperature
     with torch.no_grad():
-        soft = teacher.logits(batch.clean).softmax(1)
-    told = F.one_hot(batch.labels.clamp_min(0), logits.shape[1]).to(soft)
-    wanted = torch.where(batch.hard[:, None], told, soft)
+        soft = (teacher.logits(batch.clean) / warm).softmax(1)
+    kept = warm**2 * F.cross_entropy(logits / warm, soft, reduction="none")
+    told = F.cross_entropy(logits, batch.labels.clamp_min(0), reduction="none", label_smoothing=recipe.smoothing)
     weights = torch.where(batch.hard, 1.0, recipe.keep)
-    losses = F.cross_entropy(logits, wanted, reduction="none")
-    return (weights * losses).sum() / weights.sum()
+    return (weights * torch.where(batch.hard, told, kept)).sum() / weights.sum()
 
 
 def rate(classifier: Classifier, images: np.ndarray, target: int) -> Interval:
