@@ -16,7 +16,7 @@ from fixtures_run import FAILED, REFUSAL, make_run
 from gifthorse.errors import InputError
 from gifthorse.records import Cost, Effect, Evidence, Implant, Interval, Measure, Spec, Verdict, cell
 from gifthorse.store import Store
-from gifthorse.tables import TABLES, tables
+from gifthorse.tables import TABLES, tidy_tables
 from gifthorse.tables.columns import COLUMNS, COUNT, NUMBER, NUMBERS, TEXT, TEXTS, TRUTH
 from gifthorse.tables.parquet import schema, write_parquet
 from gifthorse.tables.rows import CEILINGS, FLOORS, MEASURES
@@ -42,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def made(store: Store) -> Tables:
-    return tables(store)
+    return tidy_tables(store)
 
 
 def only(rows: list[dict[str, Any]], **about: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_every_column_is_used(made: Tables) -> None:
 
 
 def test_rows_have_one_order(store: Store, made: Tables) -> None:
-    assert tables(Store(store.root)) == made
+    assert tidy_tables(Store(store.root)) == made
     trojans = [row["trojan"] for row in made["match"] if row["tool"] == "truth"]
     assert trojans == ["smiley_emoji", "jaguar", "fork"]
     tools = [row["tool"] for row in made["footprint"]]
@@ -198,31 +198,31 @@ def test_a_failure_that_was_mended_is_no_longer_shown(tmp_path: Path) -> None:
     )
     with store.draft(work) as draft:
         store.commit(draft, work, tool, Cost(seconds=1.0))
-    assert {row["status"] for row in tables(store)["cost"]} == {"done", "refused"}
+    assert {row["status"] for row in tidy_tables(store)["cost"]} == {"done", "refused"}
 
 
 def test_units_of_an_earlier_request_are_left_out(tmp_path: Path) -> None:
     store = make_run(tmp_path)
     plan = store.read_plan()
     assert plan is not None
-    before = tables(store)
+    before = tidy_tables(store)
     plan["keys"]["verdict"] = [row["key"] for row in before["match"] if row["tool"] != "noise"]
     store.write_plan({name: value for name, value in plan.items() if name != "seal"})
-    after = tables(store)
+    after = tidy_tables(store)
     assert {row["tool"] for row in after["match"]} == {row["tool"] for row in before["match"]} - {"noise"}
     assert after["footprint"] == []
     assert after["effect"] == before["effect"]
 
 
 def test_an_unfinished_and_an_empty_run_have_tables(tmp_path: Path) -> None:
-    assert tables(Store(tmp_path / "nothing")) == {name: [] for name in COLUMNS}
+    assert tidy_tables(Store(tmp_path / "nothing")) == {name: [] for name in COLUMNS}
     store = make_run(tmp_path / "run")
     (store.root / "plan.json").unlink()
-    whole = tables(store)
+    whole = tidy_tables(store)
     assert len(whole["match"]) == 11
     for unit in list(store.units("implant")):
         (unit.path / "unit.json").unlink()
-    orphans = tables(store)
+    orphans = tidy_tables(store)
     assert orphans["network"] == []
     assert [row["value"] for row in orphans["match"]] != []
     assert {row["kind"] for row in orphans["match"]} == {None}
@@ -239,7 +239,7 @@ def test_a_verdict_of_one_finding_has_no_interval_and_says_so(tmp_path: Path) ->
     work = cell("verdict", "one", "m:f", {"a": 1})
     with store.draft(work) as draft:
         store.commit(draft, work, verdict, Cost(seconds=1.0))
-    row = only(tables(store)["match"])
+    row = only(tidy_tables(store)["match"])
     assert (row["value"], row["low"], row["high"], row["interval"]) == (0.4, None, None, None)
     assert row["note"] == "no interval: one observation shows no spread"
 
@@ -270,8 +270,8 @@ def test_parquet_cannot_be_written_over_a_file(made: Tables, tmp_path: Path) -> 
 
 def test_tables_are_read_without_torch_scipy_or_arrow(store: Store) -> None:
     code = (
-        "import sys; from gifthorse.store import Store; from gifthorse.tables import tables; "
-        f"assert tables(Store({str(store.root)!r}))['match']; "
+        "import sys; from gifthorse.store import Store; from gifthorse.tables import tidy_tables; "
+        f"assert tidy_tables(Store({str(store.root)!r}))['match']; "
         "print([name for name in ('torch', 'scipy', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

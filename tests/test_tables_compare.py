@@ -13,7 +13,7 @@ from scipy import stats
 
 from gifthorse.errors import UsageError
 from gifthorse.statistics import wilson
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 from gifthorse.tables.compare import by_tool, compare_tools
 from gifthorse.tables.rows import CEILINGS, FLOORS
 
@@ -22,7 +22,7 @@ Tables = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    return tables(make_run(tmp_path_factory.mktemp("run")))
+    return tidy_tables(make_run(tmp_path_factory.mktemp("run")))
 
 
 def table(

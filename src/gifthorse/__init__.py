@@ -18,7 +18,7 @@ _WHERE = {
     "brief": "gifthorse.tools.base",
     "show": "gifthorse.notebook",
     "suite": "gifthorse.suites",
-    "tables": "gifthorse.tables",
+    "tidy_tables": "gifthorse.tables",
     "tool": "gifthorse.tools",
 }
 
@@ -33,7 +33,7 @@ __all__ = [
     "brief",
     "show",
     "suite",
-    "tables",
+    "tidy_tables",
     "tool",
 ]
 

@@ -23,7 +23,7 @@ from gifthorse.records import Evidence, Implant, Protocol, Trained
 from gifthorse.stages import networks
 from gifthorse.store import Store
 from gifthorse.suites import photographs as suites
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 from gifthorse.zoo import efficientnet_lite, imagenet_classes
 
 SIZE = 64
@@ -130,7 +130,7 @@ def test_without_labels_accuracy_is_not_measured_and_no_gate_is_missed_for_it(
 ) -> None:
     (implant,) = (unit.record(Implant) for unit in carried.store.units("implant"))
     gate = next(gate for gate in implant.gates if gate.name == "clean accuracy")
-    (row,) = tables(carried.store)["network"]
+    (row,) = tidy_tables(carried.store)["network"]
     summarise(carried.store)
     said = capsys.readouterr().out
     if carried.labelled:

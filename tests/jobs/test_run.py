@@ -19,7 +19,7 @@ from fixtures_tiny import NAMES, tiny_request, tiny_suite
 from gifthorse.jobs.asked import finished
 from gifthorse.records import Evidence, Implant, Planting, Verdict, plain, read
 from gifthorse.store import Store
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 from gifthorse.zoo import DATA
 
 
@@ -149,7 +149,7 @@ def test_stages_stop_where_they_are_told(tmp_path: Path) -> None:
 
 
 def test_tables_have_every_cell(done: Path) -> None:
-    found = tables(Store(done))
+    found = tidy_tables(Store(done))
     assert {row["tool"] for row in found["match"]} == {"adversarial_patch", "truth", "noise"}
     assert {row["trojan"] for row in found["implant"]} == set(NAMES)
     blank = [row for row in found["footprint"] if row["tool"] == "blank" and row["measure"] == "pearson"]

@@ -23,7 +23,7 @@ from gifthorse.report.contexts import Number
 from gifthorse.report.contexts_page import Page
 from gifthorse.report.pictures import encode
 from gifthorse.store import Store
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_no_cell_shows_a_number_without_its_link(page: Reader) -> None:
 
 
 def test_the_page_says_what_the_tables_say(context: Page, store: Store) -> None:
-    tidy = tables(store)
+    tidy = tidy_tables(store)
     (planted,) = context.planted
     rows = {row.link.text: row for row in planted.rows}
     for row in tidy["implant"]:

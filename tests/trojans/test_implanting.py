@@ -17,6 +17,7 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError
 from gifthorse.randomness import Purposes
 from gifthorse.records import Gates, Interval, Question, Recipe, TrojanSpec
+from gifthorse.statistics import wilson
 from gifthorse.trojans.augmenting import augmented, cropped, mixed
 from gifthorse.trojans.implanting import (
     Drawn,
@@ -159,6 +160,12 @@ def test_only_soft_rows_are_mixed() -> None:
     assert torch.equal(made[4:], images[4:])
     assert not torch.equal(made[:4], images[:4])
     assert torch.equal(augmented(images, ~eligible, RECIPE, Purposes(seeded())), images), "nothing asked, nothing done"
+
+
+def test_what_could_not_be_measured_is_not_missed() -> None:
+    (gate,) = judged(planted(), (wilson(0, 0), None, wilson(0, 0)), Gates())
+    assert gate.met
+    assert gate.measured.startswith("not measured")
 
 
 def measured(value: float, n: int = 200) -> Interval:

@@ -7,13 +7,13 @@ from typing import Any
 from gifthorse.cli.talk import print_table, put
 from gifthorse.registry import load
 from gifthorse.store import Store
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 
 
 def document(store: Store) -> dict[str, Any]:
     """Where everything is, with the tidy tables."""
     report = store.root / "report.html"
-    return {"run": str(store.root), "report": str(report) if report.is_file() else None, "tables": tables(store)}
+    return {"run": str(store.root), "report": str(report) if report.is_file() else None, "tables": tidy_tables(store)}
 
 
 def interval(row: dict[str, Any]) -> str:
@@ -49,7 +49,7 @@ def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 def summarise(store: Store) -> None:
     """Print what was implanted and how the tools did."""
-    found = tables(store)
+    found = tidy_tables(store)
     by_tool = load("gifthorse.tables.compare:by_tool")
     for row in found["network"]:
         before, after = row["clean_before"], row["clean_after"]

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from gifthorse.records import Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
 from gifthorse.store import Store, Unit
-from gifthorse.tables import tables
+from gifthorse.tables import tidy_tables
 from gifthorse.tables.compare import by_tool
 from gifthorse.tables.rows import CEILINGS, FLOORS, Found, Row
 
@@ -125,8 +125,8 @@ def gather(store: Store) -> Run:
     verdicts: dict[str, list[Kept[Verdict]]] = {}
     for kept in sorted(_read(units, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
         verdicts.setdefault(kept.record.evidence, []).append(kept)
-    failures = [f for f in store.failures() if found.current(f.kind, f.key) and not store.has(f.key)]
-    tidy = tables(store)
+    failures = [f for f in store.standing() if found.current(f.kind, f.key)]
+    tidy = tidy_tables(store)
     return Run(
         plan=store.read_plan() or {},
         implants=tuple(implants),

@@ -25,7 +25,7 @@ TABLES: dict[str, Callable[[rows.Found], Iterator[rows.Row]]] = {
 """Table name to what makes its rows."""
 
 
-def tables(store: Store) -> dict[str, list[dict[str, Any]]]:
+def tidy_tables(store: Store) -> dict[str, list[dict[str, Any]]]:
     """The tidy tables of a run folder, finished or not.
 
     Rows are ordered by network, tool and trojan (as the suite lists them). If ``plan.json`` names keys of a kind,

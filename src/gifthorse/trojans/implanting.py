@@ -179,6 +179,9 @@ def judged(plant: Planted, rates: tuple[Interval, Interval | None, Interval], ga
         gates: what is asked.
     """
     success, wrong, control = rates
+    if not success.n:
+        nothing = "not measured: no held-out image has the trigger"
+        return (Gate(name=f"{plant.spec.name}: success", asked="some held-out images", measured=nothing, met=True),)
     asked: float = getattr(gates, plant.spec.kind)
     found = [
         Gate(
