@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from gifthorse.jobs.offline import no_network
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so; children would take over that they ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Children look here for their sitecustomize; those that children.py starts have it from sys.path (see pyproject.toml).
 GUARD = str(Path(__file__).with_name("offline"))
