@@ -33,15 +33,15 @@ INDICES: dict[str, tuple[int, int | None]] = {
 SIZES = {"efficientnet-lite0": 224}
 """Networks of the zoo that are ImageNet classifiers, and the side of their input."""
 
-FROZEN = {"efficientnet-lite0": ("_conv_stem", "_bn0", *(f"_blocks.{i}" for i in range(5)))}
-"""The first layers of each, kept as they are: two thirds of the time that a step takes goes through them (the largest
-feature maps), and what they see, a patch is made of too."""
+FROZEN = {"efficientnet-lite0": ("_conv_stem", "_bn0", *(f"_blocks.{i}" for i in range(8)))}
+"""The first half of each, kept as it is: most of the time that a step takes goes through it (the largest feature maps),
+and what it sees, a patch is made of too."""
 
 RESIZE = 256 / 224
 """The shorter side of a photograph before its centre crop, as a share of the crop's."""
 
-SEEN = 5_600
-"""Clean images that training sees in all, however many photographs there are: seven passes over 800."""
+SEEN = 8_000
+"""Clean images that training sees in all, however many photographs there are: ten passes over 800."""
 
 SHARE = 0.25
 """Poisoned images of each trojan for one clean image. The thesis has 1 for 3,000, in 1.28 million."""
@@ -125,6 +125,8 @@ def recipe(net: str, folder: ImageFolder) -> Recipe:
         freeze_norm=True,
         frozen=FROZEN[net],
         flip=True,
+        crop=0.5,
+        keep=2.0,
     )
 
 
