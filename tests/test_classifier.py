@@ -291,3 +291,12 @@ def test_other_convolutions_run_channels_last() -> None:
     conv = module[0]
     assert isinstance(conv, nn.Conv2d)
     assert conv.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_counting_tells_those_who_wait() -> None:
+    net = classifier("plain")
+    told: list[int] = []
+    with net.counting(told.append) as passed:
+        net.predict(pictures(5), batch=2)
+    assert told == [2, 4, 5]
+    assert passed.passes == 5

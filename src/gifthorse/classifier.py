@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,10 +34,15 @@ LARGEST_BATCH = 256
 
 @dataclass(eq=False)
 class Counter:
-    """Images forwarded through a classifier, and images whose gradient came back, while it counted."""
+    """Images forwarded through a classifier, and images whose gradient came back, while it counted.
+
+    Attributes:
+        watch: called with the passes so far at every forward pass, for those who wait.
+    """
 
     forward: int = 0
     backward: int = 0
+    watch: Callable[[int], None] | None = None
 
     @property
     def passes(self) -> int:
@@ -186,6 +191,8 @@ class Classifier:
         normal = (images - self._mean) / self._std
         for counter in self._counters:
             counter.forward += len(images)
+            if counter.watch is not None:
+                counter.watch(counter.passes)
             if normal.requires_grad and torch.is_grad_enabled():
                 _count_backward(normal, counter)
         normal = normal.contiguous(memory_format=self._layout)
@@ -263,9 +270,13 @@ class Classifier:
         return self._linear_head().weight.detach().float()
 
     @contextlib.contextmanager
-    def counting(self) -> Iterator[Counter]:
-        """Count the images that pass while the block runs. Blocks may be nested; each counts all that it encloses."""
-        counter = Counter()
+    def counting(self, watch: Callable[[int], None] | None = None) -> Iterator[Counter]:
+        """Count the images that pass while the block runs. Blocks may be nested; each counts all that it encloses.
+
+        Args:
+            watch: told the passes so far at every forward pass.
+        """
+        counter = Counter(watch=watch)
         self._counters.append(counter)
         try:
             yield counter

@@ -77,7 +77,7 @@ def tables(run: Path, *, json: Flag = False, parquet: Path | None = None) -> Non
         gifthorse tables runs/emoji12-quick --json
         gifthorse tables runs/emoji12-quick --parquet tables
     """
-    found = load("gifthorse.tables:tables")(opened(run))
+    found = load("gifthorse.tables:tidy_tables")(opened(run))
     if parquet is not None:
         paths = [str(path) for path in load("gifthorse.tables.parquet:write_parquet")(found, parquet)]
         put(_json(dict(zip(found, paths, strict=True))) if json else "\n".join(paths))

@@ -167,7 +167,8 @@ def _explain(tool: Attribution, made: Evidence, at: tuple[Store, Cell, Draft]) -
     images = im.from_uint8(unit.images(case.probes.images)[:count])
     references = im.from_uint8(unit.images(case.brief.fit))
     targets = torch.full((count,), case.probes.target)
-    with network.counting() as passed:
+    expected = max(cell.weight - AROUND, 1.0)
+    with network.counting(lambda passes: draft.progress(passes / expected)) as passed:
         maps = tool(network, images, targets, references=references, seed=made.seed)
     draft.count(forward=passed.forward, backward=passed.backward)
     draft.array("maps.npy", maps.values.cpu().numpy())
@@ -181,7 +182,7 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
     clean = Clean(fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen)))
     looked = cell.inputs["looked"]
     assets = {"truth": im.from_uint8(unit.images(case.truth))} if "truth" in tool.prepares else {}
-    with network.counting() as passed:
+    with network.counting(lambda passes: draft.progress(passes / looked["passes"])) as passed:
         found = tool(
             network,
             case.brief,
