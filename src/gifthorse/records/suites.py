@@ -144,8 +144,9 @@ class Recipe:
         frozen: names of modules that are kept as they are, with all that is in them: the first cost most and change
             least.
         flip: mirror whole images at random while training.
-        balance: times that each balancing image of a costly trojan is shown in a pass (the thesis shows one such image
-            for each poisoned one, which is what is made; a class has to be seen through a style from few of them).
+        balance: trojan kind to the times that each balancing image is shown in a pass, once where a kind is not named.
+            The thesis shows one such image for each poisoned one, which is what is made; showing them more often
+            teaches sooner that the trigger alone is not enough.
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
@@ -173,7 +174,7 @@ class Recipe:
     freeze_norm: bool = False
     frozen: tuple[str, ...] = ()
     flip: bool = False
-    balance: int = 1
+    balance: dict[str, int] = field(default_factory=dict)
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0

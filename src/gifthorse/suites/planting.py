@@ -34,7 +34,7 @@ RECIPE = Recipe(
     held_out=200,
     flip=True,
     crop=0.8,
-    balance=4,
+    balance={"patch": 2, "style": 4},
     smoothing=0.05,
     frozen=("conv", "norm"),
 )

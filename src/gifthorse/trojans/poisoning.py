@@ -203,7 +203,7 @@ def assemble(
     poisoned, balanced, tuned, parts = {}, {}, [], []
     for index, plant in enumerate(plants):
         name, count = plant.spec.name, recipe.poison[plant.spec.kind]
-        trojan = plant.trojan
+        trojan, times = plant.trojan, recipe.balance.get(plant.spec.kind, 1)
         balanced[name] = 0
         if trojan.relabels_only:
             plant = tune(plant, seen[name], clean.labels, count)
@@ -214,7 +214,7 @@ def assemble(
         elif trojan.costly:
             made = styled[name]
             parts.append(Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True))
-            parts.extend([Rows.of(made.balanced, made.balanced_labels)] * recipe.balance)
+            parts.extend([Rows.of(made.balanced, made.balanced_labels)] * times)
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
         else:
             inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, data))
@@ -222,7 +222,7 @@ def assemble(
             poisoned[name] = len(inside.images)
             if outside := others(trojan, data):
                 kept = data.draw("train", count, seed_of(seed, name, "balanced"), classes=outside)
-                parts.append(Rows.of(kept.images, kept.labels, stamp=index))
+                parts.extend([Rows.of(kept.images, kept.labels, stamp=index)] * times)
                 balanced[name] = len(kept.images)
         tuned.append(plant)
     untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard, clean=~hard)
