@@ -37,6 +37,10 @@ Scored = tuple[str, float, str]
 """(trojan, score, unit key) of one image."""
 
 
+TRACING = ("edges_", "input_x_")
+"""Tools whose maps are made of the image's own pixels: of a photograph, they are a drawing."""
+
+
 def attribution(desk: Desk, network: str) -> Attribution | None:
     """One network's part, or None where no attribution tool looked at it."""
     pieces = [(p, e) for p, e in desk.run.all_evidence("attribution") if p.network == network]
@@ -47,17 +51,18 @@ def attribution(desk: Desk, network: str) -> Attribution | None:
         network=network,
         maps=_tables(desk, pieces),
         scores=_scores(desk, network, pieces),
-        dropped=_dropped([puzzle for puzzle, _ in pieces]),
+        dropped=_dropped(pieces),
     )
 
 
-def _dropped(puzzles: Sequence[Puzzle]) -> str:
-    unique = {puzzle.name: puzzle.case.probes for puzzle in puzzles if puzzle.case.probes}
+def _dropped(pieces: Pieces) -> str:
+    unique = {puzzle.name: puzzle.case.probes for puzzle, _ in pieces if puzzle.case.probes}
     if not unique:
         return ""
+    explained = {name: max(e.record.explained for p, e in pieces if p.name == name) for name in unique}
     tried = sum(probes.tried for probes in unique.values())
     fired = sum(probes.fired for probes in unique.values())
-    kept = sum(probes.images.count for probes in unique.values())
+    kept = sum(explained.values())
     return (
         f"{tried:,} triggered images were tried; the trojan fired on {fired:,} of them, "
         f"of which {kept:,} are explained."
@@ -145,8 +150,7 @@ def _map(desk: Desk, puzzle: Puzzle, index: int, tool: str, scale: Scale) -> Pic
     values = kept.unit.array(kept.record.maps)[index]
     place = f"evidence {kept.key[:12]}, {kept.record.maps}, map {index}"
     alt = f"{tool} on the image with {puzzle.case.trojan.caption}"
-    if not desk.album.inputs and tool.startswith("edges_"):
-        # The edges of a photograph are a drawing of it.
+    if not desk.album.inputs and tool.startswith(TRACING):
         return missing(alt, 96, 96, place)
     return desk.album.drawn(colour(scale(tool, values)), alt, 96, place)
 

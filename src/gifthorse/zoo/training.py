@@ -85,7 +85,8 @@ def fit(module: nn.Module, data: Data, loss: Loss, schedule: Schedule, folder: P
         The lines of the log: step, seconds, loss (mean since the last line), learning rate.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.nn.Module.to(module, memory_format=torch.channels_last)  # what convolutions on CPUs are made for
+    if bfloat16_is_fast("cpu"):
+        torch.nn.Module.to(module, memory_format=torch.channels_last)
     decayed = [p for p in module.parameters() if p.ndim > 1]
     others = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
