@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.effects import put
-from gifthorse.randomness import generator
+from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
 from gifthorse.tools.base import Findings, brief
 from gifthorse.tools.synthesis.adversarial_patch import AdversarialPatch
@@ -90,7 +90,7 @@ def test_the_loss_is_the_cross_entropy_on_screening_images_and_no_others() -> No
     net, (told, clean) = colours(), brief(1, pictures(16, size=SIZE))
     found = AdversarialPatch(side=4, steps=3, screen=4)(net, told, clean, n=2, keep=2, budget=500, seed=5)
     # the same places again, from the seed that the engine names
-    g = generator(5, "screen places")
+    g = Purposes(generator(5, "screen places"))["places"]
     tops, lefts = torch.randint(0, SIZE - 4 + 1, (2, 4), generator=g)
     order = torch.randperm(4, generator=generator(5, "screen"))
     for picture, finding in zip(found.pictures, found.findings, strict=True):
