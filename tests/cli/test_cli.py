@@ -17,7 +17,7 @@ from gifthorse import disk, registry
 from gifthorse.cli import app as door
 from gifthorse.cli import look
 from gifthorse.cli.options import RunOptions, seconds_of, settings_of
-from gifthorse.cli.summary import gates, missed, summarise
+from gifthorse.cli.summary import gates, missed, rate, summarise
 from gifthorse.cli.talk import Talk, spelt
 from gifthorse.errors import UsageError
 from gifthorse.jobs.asked import CONTROLS
@@ -172,6 +172,13 @@ def test_the_end_of_a_run_says_which_gates_were_missed(tmp_path: Path, capsys: p
     assert "missed: success" in told
     assert "gate missed by fork in emoji-resnet: success: asked >= 40%, measured 37.0%" in told
     assert "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)\n" in told
+
+
+def test_a_rate_that_could_not_be_measured_is_a_dash() -> None:
+    row = {"success": 0.925, "success_low": 0.88, "success_high": 0.954, "bare": 0.5, "none": None}
+    assert rate(row, "success") == "92.5% [88.0%, 95.4%]"
+    assert rate(row, "bare") == "50.0%"
+    assert rate(row, "none") == "-"
 
 
 def test_a_missed_gate_is_named_without_its_trojan() -> None:

@@ -25,6 +25,14 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
+def rate(row: dict[str, Any], name: str) -> str:
+    """``92.5% [88.0%, 95.4%]``, without an interval that the row lacks, or a dash where no image was left to measure on."""
+    value, low, high = (row.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "-"
+    return f"{value:.1%}" if low is None else f"{value:.1%} [{low:.1%}, {high:.1%}]"
+
+
 def gates(row: dict[str, Any]) -> str:
     """``met``, or which gates a trojan missed; their names begin with the trojan's, which the row has already."""
     names = [_without(row["trojan"], told).partition(":")[0] for told in row["gates_missed"] or ()]
@@ -65,9 +73,9 @@ def summarise(store: Store) -> None:
                 (
                     row["trojan"],
                     row["kind"],
-                    f"{row['success']:.1%} [{row['success_low']:.1%}, {row['success_high']:.1%}]",
-                    "-" if row["wrong_source"] is None else f"{row['wrong_source']:.1%}",
-                    f"{row['clean_control']:.1%}",
+                    rate(row, "success"),
+                    rate({"rate": row["wrong_source"]}, "rate"),
+                    rate({"rate": row["clean_control"]}, "rate"),
                     gates(row),
                 )
                 for row in found["implant"]
