@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(FIGURES), help="families of figures, separated by commas")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "promises.json")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and theirs, ignore it
     result: dict[str, Any] = {"machine": machine(), "versions": versions(), "commit": commit_id(), "figures": {}}
     for name in chosen.only.split(","):
         with tempfile.TemporaryDirectory(prefix="gifthorse-", dir=ROOT / "benchmarks") as folder:
