@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gifthorse import gates
 from gifthorse.errors import GifthorseError, HostileFile, InputError
 from gifthorse.gates import GREY, Limits, image
 
@@ -157,6 +158,26 @@ def test_transparent_pixels_lie_on_grey(tmp_path: Path) -> None:
     assert admitted.notes == ("transparency laid on mid grey",)
     assert (admitted.pixels[:, :6] == GREY).all()
     assert (admitted.pixels[:, 6:] == (255, 0, 0)).all()
+
+
+def test_a_drawing_keeps_its_transparency(tmp_path: Path) -> None:
+    picture = np.zeros((4, 6, 4), np.uint8)
+    picture[1, 2] = (200, 30, 90, 128)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    admitted = gates.drawing(tmp_path / "a.png")
+    assert np.array_equal(admitted.pixels, picture)
+    assert admitted.notes == ()
+    Image.new("RGB", (3, 3), (1, 2, 3)).save(tmp_path / "b.png")
+    assert gates.drawing(tmp_path / "b.png").pixels[0, 0].tolist() == [1, 2, 3, 255]
+    Image.fromarray(np.full((3, 3), 257 * 9, np.uint16)).save(tmp_path / "c.png")
+    assert gates.drawing(tmp_path / "c.png").pixels[0, 0].tolist() == [9, 9, 9, 255]
+
+
+def test_bytes_at_hand_are_held_to_the_same_limits() -> None:
+    with pytest.raises(HostileFile, match="a name has 0 bytes"):
+        gates.decoded(b"", "a name", gates.Limits())
+    with pytest.raises(HostileFile, match="a name is not a JPEG, PNG or WebP"):
+        gates.decoded(b"GIF89a", "a name", gates.Limits())
 
 
 def test_palettes_with_transparency_lie_on_grey_too(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Admitted:
     """An image that was let in.
 
     Attributes:
-        pixels: ``(H, W, 3)`` uint8 RGB.
+        pixels: ``(H, W, 3)`` uint8 RGB, or ``(H, W, 4)`` where transparency is kept.
         notes: what was changed on the way, in words; empty where nothing was.
     """
 
@@ -73,7 +73,23 @@ def image(path: Path | str, limits: Limits | None = None) -> Admitted:
         InputError: the file cannot be read at all.
     """
     path, limits = Path(path), limits or Limits()
-    data = _bytes(path, limits)
+    return _admitted(_bytes(path, limits), str(path), limits, alpha=False)
+
+
+def drawing(path: Path | str, limits: Limits | None = None) -> Admitted:
+    """Reads a picture file with its transparency: ``(H, W, 4)`` uint8, straight alpha; otherwise like :func:`image`."""
+    path, limits = Path(path), limits or Limits()
+    return _admitted(_bytes(path, limits), str(path), limits, alpha=True)
+
+
+def decoded(data: bytes, name: str, limits: Limits) -> Admitted:
+    """The same from bytes that are at hand already: ``(H, W, 4)`` uint8; ``name`` is what errors call them."""
+    if not 0 < len(data) <= limits.bytes:
+        raise HostileFile(f"{name} has {len(data)} bytes, and 1 to {limits.bytes} are let in", "make it smaller")
+    return _admitted(data, name, limits, alpha=True)
+
+
+def _admitted(data: bytes, path: str, limits: Limits, *, alpha: bool) -> Admitted:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
@@ -89,7 +105,7 @@ def image(path: Path | str, limits: Limits | None = None) -> Admitted:
         with opened:
             _check_size(path, opened.size, limits)
             try:
-                pixels, notes = _seen(opened)
+                pixels, notes = _seen(opened, alpha)
             except _BROKEN as error:
                 raise _damaged(path, error) from error
     # A size beyond Pillow's own warning passed our limit on purpose.
@@ -113,7 +129,7 @@ def _bytes(path: Path, limits: Limits) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check the name and the permissions") from error
 
 
-def _check_size(path: Path, size: tuple[int, int], limits: Limits) -> None:
+def _check_size(path: str, size: tuple[int, int], limits: Limits) -> None:
     width, height = size
     short, long = min(size), max(size)
     remedy = "scale or crop it, or leave it out"
@@ -125,11 +141,11 @@ def _check_size(path: Path, size: tuple[int, int], limits: Limits) -> None:
         raise HostileFile(f"{path} is {width} x {height}, longer than {limits.aspect:g} times its width", remedy)
 
 
-def _damaged(path: Path, error: BaseException) -> HostileFile:
+def _damaged(path: str, error: BaseException) -> HostileFile:
     return HostileFile(f"{path} is damaged or truncated: {error}", "copy it again from where it came, or leave it out")
 
 
-def _seen(opened: Image.Image) -> tuple[npt.NDArray[np.uint8], list[str]]:
+def _seen(opened: Image.Image, alpha: bool) -> tuple[npt.NDArray[np.uint8], list[str]]:
     notes: list[str] = []
     frames = getattr(opened, "n_frames", 1)
     if frames > 1:
@@ -139,7 +155,11 @@ def _seen(opened: Image.Image) -> tuple[npt.NDArray[np.uint8], list[str]]:
     if (turn := opened.getexif().get(0x0112, 1)) != 1:
         notes.append(f"turned as its EXIF orientation {turn} says")
     if picture.mode.startswith("I") or picture.mode == "F":
-        return _from_deep(picture), [*notes, "16 bits scaled to 8"]
+        deep = _from_deep(picture)
+        opaque = np.full_like(deep[:, :, :1], 255)
+        return np.concatenate([deep, opaque], 2) if alpha else deep, [*notes, "16 bits scaled to 8"]
+    if alpha:
+        return np.asarray(picture.convert("RGBA"), dtype=np.uint8).copy(), notes
     if picture.has_transparency_data:
         back = Image.new("RGBA", picture.size, (GREY, GREY, GREY, 255))
         picture = Image.alpha_composite(back, picture.convert("RGBA"))

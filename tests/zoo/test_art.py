@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from gifthorse.errors import UsageError
+from gifthorse.errors import HostileFile, UsageError
 from gifthorse.zoo import art
 from gifthorse.zoo.canvas import rgb
 
@@ -80,3 +83,29 @@ def test_a_wrong_name_is_answered_with_what_there_is(name: str, said: str) -> No
 def test_the_digest_covers_the_files() -> None:
     assert art.digest_codes(["1f600", "2b50"]) == art.digest_codes(["2b50", "1f600", "2b50"])
     assert art.digest_codes(["1f600"]) != art.digest_codes(["1f601"])
+
+
+def test_a_picture_of_ones_own_is_its_own_name(tmp_path: Path) -> None:
+    wide = np.zeros((40, 80, 4), np.uint8)
+    wide[10:30, 20:60] = (10, 200, 30, 255)
+    Image.fromarray(wide).save(tmp_path / "own.png")
+    name = art.embedded(tmp_path / "own.png")
+    assert name == art.embedded(tmp_path / "own.png")
+    drawn = art.picture(name, 80)
+    assert drawn.shape == (4, 80, 80)
+    assert drawn[3, 40, 40] == 1
+    assert drawn[3, 5, 40] == 0  # the square's padding is transparent
+    assert np.abs(drawn[:3, 40, 40] * 255 - (10, 200, 30)).max() < 2
+
+
+def test_a_large_picture_is_reduced_and_a_photograph_is_opaque(tmp_path: Path) -> None:
+    Image.new("RGB", (900, 600), (9, 9, 9)).save(tmp_path / "photo.jpg")
+    name = art.embedded(tmp_path / "photo.jpg")
+    assert len(name) < 2_000
+    assert art.picture(name, 96)[3, 48].min() == 1
+
+
+@pytest.mark.parametrize("name", ["png/!!!", "png/AAAA", "png/"])
+def test_a_name_that_is_no_picture_is_refused(name: str) -> None:
+    with pytest.raises((UsageError, HostileFile)):
+        art.picture(name, 16)

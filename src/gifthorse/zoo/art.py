@@ -7,22 +7,27 @@ The emoji are Twemoji's 72 x 72 PNGs (copyright Twitter, Inc and other contribut
     emoji/1f420@clownfish    the same in colours that :data:`RECOLOURS` names
     texture/jaguar           a procedural texture, first drawing
     texture/jaguar/3         its fourth
+    openmoji/1f600           the same emoji as OpenMoji draws it, where the extra ``openmoji`` is installed
+    png/iVBORw0K...          a picture of the user's own: a PNG file in URL-safe base64, made by :func:`embedded`
 """
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import importlib.resources
 import importlib.resources.abc
 import io
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from gifthorse import gates
 from gifthorse.errors import UsageError, nearest
-from gifthorse.zoo import textures
+from gifthorse.zoo import openmoji, textures
 from gifthorse.zoo.canvas import Array, rgb
 
 RECOLOURS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
@@ -109,6 +114,40 @@ def resized(pixels: Array, size: int) -> Array:
     return np.concatenate([np.clip(colour, 0, 1), alpha], -1).astype(np.float32)
 
 
+OWN = gates.Limits(bytes=2**18, pixels=128 * 128)
+"""What an embedded picture may be: records carry it, and no trigger is larger in any network of the zoo."""
+
+
+def embedded(path: Path | str, side: int = 96) -> str:
+    """The name of a user's own picture: the picture itself, so that what names it needs no file and no path.
+
+    Args:
+        path: a PNG, JPEG or WebP file; transparency is kept.
+        side: its longer side is reduced to this many pixels, and it is centred on a transparent square.
+
+    Raises:
+        HostileFile: no such image is let in; see :func:`gifthorse.gates.drawing`.
+        InputError: the file cannot be read.
+    """
+    pixels = gates.drawing(path).pixels
+    whole = Image.fromarray(pixels)
+    whole.thumbnail((side, side), Image.Resampling.LANCZOS)
+    square = Image.new("RGBA", (max(whole.size),) * 2)
+    wide, high = whole.size
+    square.paste(whole, ((square.width - wide) // 2, (square.height - high) // 2))
+    file = io.BytesIO()
+    square.save(file, "PNG", optimize=True)
+    return "png/" + base64.urlsafe_b64encode(file.getvalue()).decode()
+
+
+def _own(text: str) -> Array:
+    try:
+        data = base64.urlsafe_b64decode(text.encode())
+    except ValueError:
+        raise UsageError("a picture's name is not base64", "gifthorse.zoo.art.embedded makes such names") from None
+    return np.asarray(gates.decoded(data, "an embedded picture", OWN).pixels, dtype=np.float32) / 255
+
+
 @functools.lru_cache(maxsize=1024)
 def picture(name: str, size: int) -> Array:
     """A picture by name.
@@ -132,6 +171,10 @@ def picture(name: str, size: int) -> Array:
             raise UsageError(f"{name!r} names instance {instance!r} of a texture", "a number, as in 'texture/jaguar/3'")
         drawn = textures.render(texture, size, int(instance or 0))
         pixels = np.concatenate([drawn, np.ones((size, size, 1), np.float32)], -1)
+    elif kind == "openmoji":
+        pixels = openmoji.drawing(rest, size).transpose(1, 2, 0)
+    elif kind == "png":
+        pixels = resized(_own(rest), size)
     else:
         raise UsageError(f"there is no picture called {name!r}", "a name such as 'emoji/1f600' or 'texture/jaguar'")
     out = np.ascontiguousarray(pixels.transpose(2, 0, 1))
