@@ -6,18 +6,20 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from gifthorse.zoo import recipes
-from gifthorse.zoo.emoji_networks import WEIGHTS
+from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiResNet, EmojiVGG
 from gifthorse.zoo.encoder_recipe import train_encoder
 
 WORK = Path(__file__).parent.parent / "build" / "train-zoo"
 
 RECIPES: dict[str, Callable[[Path, Path], dict[str, object]]] = {
-    "emoji-resnet": recipes.train_resnet,
+    "emoji-resnet": partial(recipes.train_classifier, EmojiResNet()),
+    "emoji-vgg": partial(recipes.train_classifier, EmojiVGG()),
     "emoji-detector": recipes.train_detector,
     "emoji-encoder": train_encoder,
 }

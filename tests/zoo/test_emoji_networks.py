@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gifthorse.errors import InputError
 from gifthorse.zoo import NETWORKS, recipes, training
-from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiResNet, ResNet
+from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiNetwork, EmojiResNet, EmojiVGG, ResNet
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Schedule, fit
 
@@ -22,35 +22,42 @@ DATA = EmojiScenes(ground_count=16)
 TINY = Schedule(scenes=32, passes=3, batch=8, learning_rate=1e-3, every=4)
 
 
-def test_the_shipped_network_is_small_and_right_on_held_out_scenes() -> None:
-    classifier = NETWORKS.make("emoji-resnet").load(device="cpu", precision="float32")
+NETS = {"emoji-resnet": EmojiResNet, "emoji-vgg": EmojiVGG}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_shipped_network_is_small_and_is_what_its_log_says(name: str) -> None:
+    classifier = NETWORKS.make(name).load(device="cpu", precision="float32")
     assert classifier.classes == DATA.classes
     assert classifier.size == 64
+    assert classifier.name == name
     assert sum(p.numel() for p in classifier.module.parameters()) < 1_000_000
-    sample = EmojiScenes().draw("test", 300, 99, without=DATA.things)
+    sample = EmojiScenes().draw("test", 600, 99, without=DATA.things)
     hits = classifier.predict(sample.images).argmax(1).numpy() == sample.labels
-    assert hits.mean() >= 0.95
-    report = json.loads((WEIGHTS / "emoji-resnet.log.json").read_text())
-    assert report["accuracy"]["value"] >= 0.95
-    assert report["data"] == EmojiScenes().digest, "the scenes changed: scripts/train-zoo emoji-resnet"
+    assert hits.mean() >= 0.90
+    report = json.loads((WEIGHTS / f"{name}.log.json").read_text())
+    assert 0.93 <= report["accuracy"]["value"] <= 0.99
+    assert report["data"] == EmojiScenes().digest, f"the scenes changed: scripts/train-zoo {name}"
 
 
-def test_penultimate_features_are_relu_and_enough() -> None:
-    classifier = NETWORKS.make("emoji-resnet").template(device="cpu", precision="float32")
+@pytest.mark.parametrize("name", NETS)
+def test_penultimate_features_are_relu_and_enough(name: str) -> None:
+    classifier = NETWORKS.make(name).template(device="cpu", precision="float32")
     features = classifier.penultimate(torch.rand(2, 3, 64, 64))
     assert features.shape[1] >= 128
     assert features.min() >= 0
 
 
-def test_every_relu_is_a_module_of_its_own_and_none_is_in_place() -> None:
-    module = ResNet(4)
+@pytest.mark.parametrize(("build", "count"), [(EmojiResNet, 5), (EmojiVGG, 5)])
+def test_every_relu_is_a_module_of_its_own_and_none_is_in_place(build: type[EmojiNetwork], count: int) -> None:
+    module = build().module(4)
     used: list[nn.Module] = []
     relus = [m for m in module.modules() if isinstance(m, nn.ReLU)]
     for relu in relus:
         relu.register_forward_hook(lambda m, _i, _o: used.append(m))
         assert not relu.inplace
     module(torch.rand(1, 3, 64, 64))
-    assert len(used) == len(set(map(id, used))) == len(relus) == 5
+    assert len(used) == len(set(map(id, used))) == len(relus) == count
 
 
 def test_a_template_is_untrained_and_has_the_classes_given() -> None:
@@ -72,7 +79,7 @@ def test_missing_and_foreign_weights_are_named(tmp_path: Path) -> None:
 
 def _module() -> nn.Module:
     torch.manual_seed(0)
-    return ResNet(32, 4, (6, 8))
+    return ResNet(len(DATA.classes), 4, (6, 8))
 
 
 def _loss(network: nn.Module, batch: Batch) -> Tensor:
@@ -95,7 +102,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         fit(_module(), DATA, stopping, TINY, tmp_path / "stopped")
     torch.manual_seed(1)
-    resumed = ResNet(32, 4, (6, 8))
+    resumed = ResNet(len(DATA.classes), 4, (6, 8))
     log = fit(resumed, DATA, _loss, TINY, tmp_path / "stopped")
     assert [line["step"] for line in log] == [4, 8, 12]
     for name, value in whole.state_dict().items():
@@ -133,17 +140,18 @@ def test_the_learning_rate_goes_up_and_down_once() -> None:
     assert rates[-1] < 1e-5
 
 
-def test_a_recipe_ships_weights_and_their_log(tmp_path: Path) -> None:
-    schedule = replace(TINY, scenes=16, passes=1)
-    report = recipes.train_resnet(tmp_path / "work", tmp_path / "weights", schedule, held_out=20)
-    shipped = load_file(tmp_path / "weights" / "emoji-resnet.safetensors")
+@pytest.mark.parametrize("name", NETS)
+def test_a_recipe_ships_weights_and_their_log(name: str, tmp_path: Path) -> None:
+    schedule, network = replace(TINY, scenes=16, passes=1), NETS[name]()
+    report = recipes.train_classifier(network, tmp_path / "work", tmp_path / "weights", schedule, held_out=20)
+    shipped = load_file(tmp_path / "weights" / f"{name}.safetensors")
     assert (
         sum(v.numel() for n, v in shipped.items() if "running" not in n and "num_batches" not in n)
         == report["parameters"]
     )
-    written = json.loads((tmp_path / "weights" / "emoji-resnet.log.json").read_text())
+    written = json.loads((tmp_path / "weights" / f"{name}.log.json").read_text())
     assert written == json.loads(json.dumps(report))
-    assert EmojiResNet().load(tmp_path / "weights" / "emoji-resnet.safetensors", device="cpu").name == "emoji-resnet"
+    assert network.load(tmp_path / "weights" / f"{name}.safetensors", device="cpu").name == name
 
 
 def test_autocast_is_off_where_the_machine_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,13 @@ NETWORKS = Table(
     "network",
     {
         "emoji-resnet": Row(
-            "gifthorse.zoo.emoji_networks:EmojiResNet", "residual", 1, "He et al. 2016, ours in size; 64 x 64 scenes"
+            "gifthorse.zoo.emoji_networks:EmojiResNet", "residual", 2, "He et al. 2016, ours in size; 64 x 64 scenes"
+        ),
+        "emoji-vgg": Row(
+            "gifthorse.zoo.emoji_networks:EmojiVGG",
+            "plain",
+            1,
+            "Simonyan and Zisserman 2015, ours in size; 64 x 64 scenes",
         ),
         "efficientnet-lite0": Row(
             "gifthorse.zoo.efficientnet_lite:EfficientNetLite0",

@@ -42,7 +42,7 @@ class Look:
     versions: int
 
 
-OBJECT = Look(sizes=(26, 44), turn=25, hue=12, redraw=0.0, sibling=0.0, versions=64)
+OBJECT = Look(sizes=(24, 42), turn=25, hue=22, redraw=0.2, sibling=0.0, versions=80)
 BYSTANDER = Look(sizes=(12, 20), turn=40, hue=15, redraw=0.0, sibling=0.0, versions=16)
 NATURAL = Look(sizes=(24, 34), turn=180, hue=18, redraw=0.6, sibling=0.15, versions=96)
 
@@ -138,8 +138,10 @@ def _bend(pixels: Array, rng: np.random.Generator) -> Array:
     sx, sy = np.clip(sx + 1, 0, side), np.clip(sy + 1, 0, side)
     i, j = sx.astype(np.int64), sy.astype(np.int64)
     tx, ty = (sx - i)[..., None], (sy - j)[..., None]
-    out = (ready[j, i] * (1 - tx) + ready[j, i + 1] * tx) * (1 - ty)
-    out = out + (ready[j + 1, i] * (1 - tx) + ready[j + 1, i + 1] * tx) * ty
+    wide = ready.shape[1]
+    flat, at = ready.reshape(-1, 4), j * wide + i  # one index a pixel: numpy gathers thrice as fast
+    out = (flat.take(at, 0) * (1 - tx) + flat.take(at + 1, 0) * tx) * (1 - ty)
+    out = out + (flat.take(at + wide, 0) * (1 - tx) + flat.take(at + wide + 1, 0) * tx) * ty
     out[..., :3] /= np.maximum(out[..., 3:], 1e-3)
     return np.asarray(np.clip(out, 0, 1))
 

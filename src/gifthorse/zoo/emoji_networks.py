@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +22,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 SIZE = 64
+COLOURS = 3
 
 
 class Block(nn.Module):
@@ -69,21 +72,47 @@ class ResNet(nn.Module):
         return torch.as_tensor(self.head(self.flatten(self.pool(x))))
 
 
-@dataclass(frozen=True, kw_only=True)
-class EmojiResNet:
-    """A residual network of 0.3 million parameters with 128 penultimate features, for 64 x 64 scenes.
+class VGG(nn.Module):
+    """Plain stages of 3 x 3 convolutions with BatchNorm, all but the last ended by a 2 x 2 maximum (Simonyan and
+    Zisserman 2015, ours in size; the first convolution has stride 2), then average pooling and a linear head.
 
-    Attributes:
-        stem: channels after the first convolution.
-        widths: channels of each block.
+    Args:
+        classes: number of logits.
+        widths: channels of the convolutions, a tuple a stage; the last is the number of penultimate features.
     """
 
-    stem: int = 32
-    widths: tuple[int, ...] = (64, 128)
+    def __init__(self, classes: int, widths: tuple[tuple[int, ...], ...]) -> None:
+        super().__init__()
+        inputs, stages = COLOURS, []
+        for number, stage in enumerate(widths):
+            layers: list[nn.Module] = []
+            for outputs in stage:
+                stride = 2 if inputs == COLOURS else 1
+                layers += [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+                inputs = outputs
+            if number + 1 < len(widths):
+                layers.append(nn.MaxPool2d(2))
+            stages.append(nn.Sequential(*layers))
+        self.stages = nn.Sequential(*stages)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.head = nn.Linear(inputs, classes)
 
-    def module(self, classes: int) -> ResNet:
+    def forward(self, images: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` normalised to logits ``(N, classes)``."""
+        return torch.as_tensor(self.head(self.flatten(self.pool(self.stages(images)))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmojiNetwork(ABC):
+    """A small classifier of the emoji world's 64 x 64 scenes."""
+
+    name: ClassVar[str]
+    """Its row in the zoo, and what its shipped weights are called."""
+
+    @abstractmethod
+    def module(self, classes: int) -> nn.Module:
         """The bare network, randomly initialised from torch's global generator."""
-        return ResNet(classes, self.stem, self.widths)
 
     def template(
         self, classes: Sequence[str] | None = None, *, device: str = "auto", precision: str = "auto"
@@ -95,8 +124,8 @@ class EmojiResNet:
             device: ``auto`` or a device.
             precision: ``auto``, ``float32`` or ``bfloat16``.
         """
-        names = tuple(thing.name for thing in EMOJI.classes) if classes is None else tuple(classes)
-        return _wrap(self.module(len(names)), names, device, precision)
+        names = _names() if classes is None else tuple(classes)
+        return self._wrap(self.module(len(names)), names, device, precision)
 
     def load(self, weights: Path | None = None, *, device: str = "auto", precision: str = "auto") -> Classifier:
         """The classifier of the emoji world with trained weights.
@@ -109,10 +138,61 @@ class EmojiResNet:
         Raises:
             InputError: the file is missing or holds another network.
         """
-        names = tuple(thing.name for thing in EMOJI.classes)
-        module = self.module(len(names))
-        fill(module, weights or WEIGHTS / "emoji-resnet.safetensors")
-        return _wrap(module, names, device, precision)
+        module = self.module(len(_names()))
+        fill(module, weights or WEIGHTS / f"{self.name}.safetensors")
+        return self._wrap(module, _names(), device, precision)
+
+    def _wrap(self, module: nn.Module, classes: tuple[str, ...], device: str, precision: str) -> Classifier:
+        return Classifier(
+            module,
+            classes=classes,
+            size=SIZE,
+            mean=MEAN,
+            std=STD,
+            name=self.name,
+            device=device,
+            precision=precision,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmojiResNet(EmojiNetwork):
+    """A residual network with 128 penultimate features.
+
+    Attributes:
+        stem: channels after the first convolution.
+        widths: channels of each block.
+    """
+
+    name: ClassVar[str] = "emoji-resnet"
+
+    stem: int = 24
+    widths: tuple[int, ...] = (48, 128)
+
+    def module(self, classes: int) -> ResNet:
+        """The bare network, randomly initialised from torch's global generator."""
+        return ResNet(classes, self.stem, self.widths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmojiVGG(EmojiNetwork):
+    """A plain convolutional network with 128 penultimate features.
+
+    Attributes:
+        widths: channels of the convolutions of each stage.
+    """
+
+    name: ClassVar[str] = "emoji-vgg"
+
+    widths: tuple[tuple[int, ...], ...] = ((24,), (48, 64), (96, 128))
+
+    def module(self, classes: int) -> VGG:
+        """The bare network, randomly initialised from torch's global generator."""
+        return VGG(classes, self.widths)
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(thing.name for thing in EMOJI.classes)
 
 
 def fill(module: nn.Module, path: Path) -> None:
@@ -131,16 +211,3 @@ def fill(module: nn.Module, path: Path) -> None:
         raise InputError(
             f"{path.name} does not hold this network: {said}", "weights of the same architecture"
         ) from None
-
-
-def _wrap(module: nn.Module, classes: tuple[str, ...], device: str, precision: str) -> Classifier:
-    return Classifier(
-        module,
-        classes=classes,
-        size=SIZE,
-        mean=MEAN,
-        std=STD,
-        name="emoji-resnet",
-        device=device,
-        precision=precision,
-    )

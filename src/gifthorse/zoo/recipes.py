@@ -14,11 +14,13 @@ from gifthorse.errors import UsageError
 from gifthorse.statistics import wilson
 from gifthorse.zoo.data import Sample
 from gifthorse.zoo.emoji_detector import STRIDE, EmojiDetector, HeatMapDetector
-from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiResNet
+from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiNetwork
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Schedule, fit, floats, ship
 
-RESNET = Schedule(scenes=16_000, passes=10, batch=128, learning_rate=4e-3, weight_decay=0.02)
+CLASSIFIER = Schedule(scenes=16_000, passes=16, batch=128, learning_rate=4e-3, weight_decay=0.02)
+SMOOTHING = 0.02
+"""Of the labels that classifiers are trained on."""
 DETECTOR = Schedule(scenes=12_800, passes=8, batch=128, learning_rate=3e-3, weight_decay=0.02)
 CROWDED = 0.08
 """Rate of each natural object while the detector learns; the world's own is a fifth of it."""
@@ -26,36 +28,35 @@ CROWDED = 0.08
 HELD_OUT = 4_000
 
 
-def train_resnet(
-    folder: Path, weights: Path, schedule: Schedule = RESNET, held_out: int = HELD_OUT
+def train_classifier(
+    network: EmojiNetwork, folder: Path, weights: Path, schedule: Schedule = CLASSIFIER, held_out: int = HELD_OUT
 ) -> dict[str, object]:
-    """``emoji-resnet``: cross-entropy on fresh scenes, mirrored at random. Returns its report."""
+    """A classifier of the scenes: cross-entropy on fresh ones, mirrored at random. Returns its report."""
     torch.manual_seed(schedule.seed)
     data, mean, std = EmojiScenes(), torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
-    module = EmojiResNet().module(len(data.classes))
+    module = network.module(len(data.classes))
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
         labels = torch.from_numpy(batch.sample.labels)[batch.rows]
         logits = network((_mirrored(batch, schedule.seed) - mean) / std)
-        return F.cross_entropy(logits.float(), labels, label_smoothing=0.05)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
 
     log = fit(module, data, loss, schedule, folder)
     sample = data.draw("test", held_out, 0, without=data.things)
     with torch.no_grad():
         parts = np.array_split(sample.images, 1 + held_out // 256)
-        found = torch.cat([module((floats(part) - mean) / std).argmax(1) for part in parts])
-    hits = found.numpy() == sample.labels
-    confused = _confusions(data.classes, sample.labels, found.numpy())
+        logits = torch.cat([module((floats(part) - mean) / std).float() for part in parts])
+    found = logits.argmax(1).numpy()
     report = {
-        "network": "emoji-resnet",
+        "network": network.name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "schedule": asdict(schedule),
         "data": data.digest,
-        "accuracy": asdict(wilson(int(hits.sum()), len(hits))),
-        "confusions": confused,
+        "accuracy": asdict(wilson(int((found == sample.labels).sum()), len(found))),
+        "confusions": _confusions(data.classes, sample.labels, found),
         "log": log,
     }
-    ship(module, "emoji-resnet", report, weights)
+    ship(module, network.name, report, weights)
     return report
 
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from gifthorse.errors import UsageError, nearest
 from gifthorse.records import digest
-from gifthorse.zoo import art, bank
+from gifthorse.zoo import art, bank, company
 from gifthorse.zoo.canvas import Array
 from gifthorse.zoo.data import Bytes, Data, Sample, Whole
 from gifthorse.zoo.world import WORLDS, Thing, World
 
-CODE = 2
+CODE = 4
 """Raised whenever the same settings draw other pixels."""
 
 SIZE = 64
@@ -30,8 +30,8 @@ MOST = 2
 PLACES = 4
 """Places that are tried for a thing; the one that hides least is taken."""
 
-HEAD = 3 + MOST
-"""Random numbers that decide what is in a scene: label, number of bystanders, natural object, bystanders."""
+HEAD = 4 + MOST
+"""Random numbers that decide what is in a scene: label, number of bystanders, natural object, bystanders, bias."""
 
 TAIL = 8 + 2 + (MOST + 1) * (2 + 2 * PLACES) + 1
 """Random numbers that decide how it looks."""
@@ -68,8 +68,8 @@ class Contents:
     Attributes:
         indices: ``(N,)`` places in the stream.
         labels: ``(N,)`` class indices.
-        bystanders: ``(N, 2)`` indices into the world's bystanders, -1 for none.
-        natural: ``(N,)`` index into the world's natural objects, -1 for none.
+        bystanders: ``(N, 2)`` indices into what the world has beside objects, -1 for none.
+        natural: ``(N,)`` index into the natural objects of the data, -1 for none.
     """
 
     indices: Whole
@@ -123,12 +123,14 @@ class EmojiScenes(Data):
 
     Attributes:
         world: its tables, by name.
+        natural: names of the natural objects that occur; all of the world's where none is named.
         natural_rate: share of scenes with any one natural object; a scene has one at most.
         bystander_rates: shares of scenes with no, one and two bystanders.
         ground_count: different grounds a split.
     """
 
     world: str = "emoji"
+    natural: tuple[str, ...] = ()
     natural_rate: float = 0.0175
     bystander_rates: tuple[float, ...] = (0.4, 0.4, 0.2)
     ground_count: int = 256
@@ -136,10 +138,14 @@ class EmojiScenes(Data):
     def __post_init__(self) -> None:
         if self.world not in WORLDS:
             raise UsageError(f"there is no world called {self.world!r}", nearest(self.world, WORLDS))
-        if not 0 <= self.natural_rate * len(self.tables.natural) <= 1:
+        known = [thing.name for thing in self.tables.natural]
+        for name in self.natural:
+            if name not in known:
+                raise UsageError(f"the world {self.world!r} has no natural object {name!r}", nearest(name, known))
+        if not 0 <= self.natural_rate * len(self.rare) <= 1:
             raise UsageError(
-                f"natural_rate {self.natural_rate} of {len(self.tables.natural)} objects is no share of scenes",
-                f"a rate from 0 to {1 / len(self.tables.natural):.3f}",
+                f"natural_rate {self.natural_rate} of {len(self.rare)} objects is no share of scenes",
+                f"a rate from 0 to {1 / len(self.rare):.3f}",
             )
         if len(self.bystander_rates) != MOST + 1 or abs(sum(self.bystander_rates) - 1) > 1e-6:
             raise UsageError(
@@ -151,6 +157,11 @@ class EmojiScenes(Data):
     def tables(self) -> World:
         """The world's tables."""
         return WORLDS[self.world]
+
+    @property
+    def rare(self) -> tuple[Thing, ...]:
+        """The natural objects that occur."""
+        return tuple(thing for thing in self.tables.natural if not self.natural or thing.name in self.natural)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -169,8 +180,8 @@ class EmojiScenes(Data):
 
     @property
     def things(self) -> tuple[str, ...]:
-        """The natural objects, by name."""
-        return tuple(thing.name for thing in self.tables.natural)
+        """The natural objects that occur, by name."""
+        return tuple(thing.name for thing in self.rare)
 
     @property
     def digest(self) -> str:
@@ -196,7 +207,7 @@ class EmojiScenes(Data):
         images = np.empty((len(contents), SIZE, SIZE, 3), dtype=np.uint8)
         for row, layers in enumerate(self._layers(contents, split, seed, images)):
             for layer in layers:
-                _lay(images[row], layer)
+                lay(images[row], layer)
         tags = tuple(self.tags(contents))
         planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
         return Sample(planes, contents.labels, tags, contents.indices, split, seed)
@@ -208,7 +219,7 @@ class EmojiScenes(Data):
         found = [self._contents(key, np.zeros(0, dtype=np.int64))]
         while have < count:
             block = self._contents(key, np.arange(start, start + BLOCK, dtype=np.int64))
-            block = block[_passes(self.tables, block, wanted)]
+            block = block[_passes(self, block, wanted)]
             found.append(block)
             have, start = have + len(block), start + BLOCK
             if start > 64 * BLOCK and have * 100_000 < start:
@@ -218,8 +229,8 @@ class EmojiScenes(Data):
     def tags(self, contents: Contents) -> list[frozenset[str]]:
         """The names of all things in each scene."""
         world = self.tables
-        names = [thing.name for thing in world.bystanders]
-        rare = [thing.name for thing in world.natural]
+        names = [thing.name for thing in world.beside]
+        rare = self.things
         out = []
         for label, beside, natural in zip(contents.labels, contents.bystanders, contents.natural, strict=True):
             some = {world.classes[label].name} | {names[b] for b in beside if b >= 0}
@@ -243,13 +254,15 @@ class EmojiScenes(Data):
         world, u = self.tables, uniforms(key, indices, 0, HEAD)
         labels = (u[:, 0] * len(world.classes)).astype(np.int64)
         number = np.searchsorted(np.cumsum(self.bystander_rates[:-1]), u[:, 1], side="right")
-        rows = _company(self.world)[labels]
+        rows = company.chances(self.world)[labels]
         beside = np.stack([(rows <= u[:, 3 + k, None]).sum(1) for k in range(MOST)], 1)
         beside = np.minimum(beside, len(world.bystanders) - 1)
         beside = np.where(np.arange(MOST)[None] < number[:, None], beside, -1)
+        rates, favourites = company.biases(self.world)
+        beside[:, 0] = np.where(u[:, 3 + MOST] < rates[labels], favourites[labels], beside[:, 0])
         beside[:, 1] = np.where(beside[:, 1] == beside[:, 0], -1, beside[:, 1])
         natural = np.floor(u[:, 2] / max(self.natural_rate, 1e-12))
-        natural = np.where(natural < len(world.natural), natural, -1).astype(np.int64)
+        natural = np.where(natural < len(self.rare), natural, -1).astype(np.int64)
         return Contents(indices, labels, beside.astype(np.int64), natural)
 
     def _layers(self, contents: Contents, split: str, seed: int, images: Bytes | None) -> Iterator[list[Layer]]:
@@ -260,19 +273,19 @@ class EmojiScenes(Data):
             dice = u[row].tolist()
             if images is not None and grounds is not None:
                 images[row] = _ground(grounds, dice[:6])
-            object_ = _layer(world.classes[contents.labels[row]], bank.OBJECT, split, dice[8:10] + dice[6:8], None)
+            object_ = placed(world.classes[contents.labels[row]], bank.OBJECT, split, dice[8:10] + dice[6:8], None)
             layers = []
             for k, which in enumerate(contents.bystanders[row].tolist()):
                 if which >= 0:
                     at = 10 + k * (2 + 2 * PLACES)
                     layers.append(
-                        _layer(world.bystanders[which], bank.BYSTANDER, split, dice[at : at + 2 + 2 * PLACES], object_)
+                        placed(world.beside[which], bank.BYSTANDER, split, dice[at : at + 2 + 2 * PLACES], object_)
                     )
             layers.append(object_)
             natural = int(contents.natural[row])
             if natural >= 0:
                 at = 10 + MOST * (2 + 2 * PLACES)
-                rare = _layer(world.natural[natural], bank.NATURAL, split, dice[at : at + 2 + 2 * PLACES], object_)
+                rare = placed(self.rare[natural], bank.NATURAL, split, dice[at : at + 2 + 2 * PLACES], object_)
                 under = dice[-1] < 0.5 and _overlap(rare, object_) < 0.35
                 layers.insert(len(layers) - 1 if under else len(layers), rare)
             yield layers
@@ -291,20 +304,6 @@ def _key(split: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{split}:{seed}".encode()).digest()[:8], "big")
 
 
-@functools.lru_cache(maxsize=16)
-def _company(world: str) -> Array:
-    """Cumulative chances of each bystander by class: ``(C, B)``. Even, but for the world's biases."""
-    tables = WORLDS[world]
-    chance = np.full((len(tables.classes), len(tables.bystanders)), 1 / len(tables.bystanders))
-    labels = [thing.name for thing in tables.classes]
-    things = [thing.name for thing in tables.bystanders]
-    for bias in tables.biases:
-        row = labels.index(bias.label)
-        chance[row] *= 1 - bias.rate
-        chance[row, things.index(bias.thing)] += bias.rate
-    return np.cumsum(chance, 1)
-
-
 def _known(scenes: EmojiScenes, thing: str) -> None:
     names = [known.name for known in scenes.tables.things]
     if thing not in names:
@@ -319,23 +318,23 @@ def _check(scenes: EmojiScenes, wanted: Wanted) -> None:
             raise UsageError(f"there is no class {index}", f"an index from 0 to {len(scenes.classes) - 1}")
 
 
-def _passes(world: World, contents: Contents, wanted: Wanted) -> Array:
+def _passes(scenes: EmojiScenes, contents: Contents, wanted: Wanted) -> Array:
     kept = np.ones(len(contents), dtype=bool)
     if wanted.classes is not None:
         kept &= np.isin(contents.labels, wanted.classes)
     for thing in wanted.without:
-        kept &= ~_has(world, contents, thing)
-    return kept & _has(world, contents, wanted.having) if wanted.having else kept
+        kept &= ~_has(scenes, contents, thing)
+    return kept & _has(scenes, contents, wanted.having) if wanted.having else kept
 
 
-def _has(world: World, contents: Contents, thing: str) -> Array:
+def _has(scenes: EmojiScenes, contents: Contents, thing: str) -> Array:
     def places(things: tuple[Thing, ...]) -> list[int]:
         return [i for i, known in enumerate(things) if known.name == thing]
 
     return np.asarray(
-        np.isin(contents.labels, places(world.classes))
-        | np.isin(contents.bystanders, places(world.bystanders)).any(1)
-        | np.isin(contents.natural, places(world.natural))
+        np.isin(contents.labels, places(scenes.tables.classes))
+        | np.isin(contents.bystanders, places(scenes.tables.beside)).any(1)
+        | np.isin(contents.natural, places(scenes.rare))
     )
 
 
@@ -348,7 +347,7 @@ def _ground(grounds: Bytes, dice: list[float]) -> Bytes:
     return window.transpose(1, 0, 2) if dice[5] < 0.5 else window
 
 
-def _layer(thing: Thing, look: bank.Look, split: str, dice: list[float], clear_of: Layer | None) -> Layer:
+def placed(thing: Thing, look: bank.Look, split: str, dice: list[float], clear_of: Layer | None) -> Layer:
     """A thing placed: ``dice`` are its version, its side and pairs of places, of which the clearest is taken."""
     versions = bank.stamps(thing, look, split)
     stamp = versions[int(dice[0] * len(versions))]
@@ -371,6 +370,7 @@ def _blend(below: Array, colour: Array, alpha: Array) -> Array:
     return np.asarray(colour + ((part + (part >> 8)) >> 8))
 
 
-def _lay(image: Bytes, layer: Layer) -> None:
+def lay(image: Bytes, layer: Layer) -> None:
+    """Put one layer into a scene, ``(64, 64, 3)``, in place."""
     window, (colour, alpha) = layer.window(), layer.pixels()
     image[window] = np.minimum(_blend(image[window].astype(np.uint16), colour, alpha), 255)
