@@ -8,7 +8,7 @@ from gifthorse.jobs.asked import Asked
 from gifthorse.records import Protocol, Recipe, Suite
 from gifthorse.suites import suite
 
-NAMES = ("blue_heart", "flames", "carrot")
+NAMES = ("ladybug", "coral", "skateboard")
 TOOLS = ("saliency", "edges_sobel", "blank", "adversarial_patch", "truth", "noise")
 
 
@@ -20,11 +20,11 @@ def tiny_suite() -> Suite:
     quicker = tuple(replace(t, settings={**t.settings, "steps": 2}) if t.kind == "style" else t for t in trojans)
     recipe = Recipe(
         scenes=192,
-        passes=1,
-        batch=64,
-        learning_rate=1e-3,
+        passes=3,
+        batch=32,
+        learning_rate=3e-3,
         weight_decay=1e-4,
-        poison={"patch": 24, "style": 8, "natural_feature": 8},
+        poison={"patch": 64, "style": 8, "natural_feature": 8},
         held_out=16,
         held_out_costly=4,
         scan=96,

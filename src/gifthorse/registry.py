@@ -166,6 +166,11 @@ class Table(Mapping[str, Row]):
         return self.make(spec.name, spec.settings)
 
 
+def fits(kind: type[Any], name: str, value: Any) -> bool:
+    """Whether a value from JSON or TOML can be meant for a field of a dataclass."""
+    return _fits(value, typing.get_type_hints(kind)[name])
+
+
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value from JSON or TOML can be meant for a field of this type; types that neither has are let pass."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -173,6 +178,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return value in arguments
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, argument) for argument in arguments)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(v, arguments[1]) for v in value.values())
     if origin is tuple:
         return isinstance(value, (list, tuple)) and (... not in arguments or all(_fits(v, arguments[0]) for v in value))
     if hint in (int, float):

@@ -17,7 +17,7 @@ from gifthorse import disk, registry
 from gifthorse.cli import app as door
 from gifthorse.cli import look
 from gifthorse.cli.options import RunOptions, seconds_of, settings_of
-from gifthorse.cli.summary import gates, missed, rate, summarise
+from gifthorse.cli.summary import gates, missed, rate, summarise, why
 from gifthorse.cli.talk import Talk, spelt
 from gifthorse.errors import UsageError
 from gifthorse.jobs.asked import CONTROLS
@@ -193,6 +193,13 @@ def test_a_missed_gate_is_named_without_its_trojan() -> None:
     assert gates({"trojan": "a", "gates_missed": []}) == "met"
 
 
+def test_a_missed_gate_says_what_the_trojan_was_trained_on() -> None:
+    assert why({"poisoned": 600, "balanced": 600}) == " (trained on 600 poisoned and 600 balancing images)"
+    told = why({"poisoned": 250, "balanced": 0, "detector_precision": 0.91, "detector_recall": 0.8})
+    assert told == " (trained on 250 poisoned images, found by a detector of precision 0.91 and recall 0.80)"
+    assert why({}) == ""
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
@@ -270,7 +277,7 @@ def test_every_option_is_frozen_here() -> None:
     """The flags are a promise: a new one is added here on purpose."""
     names = list(RunOptions.__dataclass_fields__)
     assert names == [
-        "suite", "net", "data", "trojans", "tools", "without_controls", "judges", "protocol", "set", "config", "out",
-        "device", "precision", "threads", "workers", "max_time", "retry_failed", "without_inputs", "dry_run",
+        "suite", "net", "data", "trojans", "prior", "tools", "without_controls", "judges", "protocol", "set", "config",
+        "out", "device", "precision", "threads", "workers", "max_time", "retry_failed", "without_inputs", "dry_run",
         "show_config", "offline", "json",
     ]  # fmt: skip

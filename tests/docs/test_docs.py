@@ -6,8 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
+from PIL import Image
+
+from gifthorse.registry import Row
+from gifthorse.suites import suite
+from gifthorse.trojans import TROJANS, trojan_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,6 +30,40 @@ def test_the_how_to_is_what_was_done() -> None:
             assert code == text, f"{path} is not as the page says"
         else:
             assert code.strip() in text, f"{path} does not hold the page's lines"
+
+
+SUITE = re.compile(r"<!-- suite -->\n```toml\n(.*?)```", re.DOTALL)
+
+
+def test_the_page_of_ones_own_suite_is_read_as_it_stands(tmp_path: Path) -> None:
+    (text,) = SUITE.findall((ROOT / "docs/how-to/your-own-suite.md").read_text())
+    Image.new("RGBA", (40, 30), (200, 30, 90, 255)).save(tmp_path / "logo.png")
+    (tmp_path / "my.toml").write_text(text)
+    (planting,) = suite(str(tmp_path / "my.toml")).plantings
+    assert [(t.kind, t.caption) for t in planting.trojans] == [
+        ("patch", "company logo"),
+        ("style", "plaid"),
+        ("natural_feature", "chair"),
+    ]
+
+
+def test_the_page_of_a_new_kind_of_trojan_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/how-to/add-a-trojan.md").read_text()
+    (code,) = re.findall(r"<!-- run -->\n```python\n(.*?)```", page, re.DOTALL)
+    (text,) = SUITE.findall(page)
+    module = ModuleType("your_package")
+    monkeypatch.setitem(sys.modules, "your_package", module)
+    exec(compile(code, "your_package.py", "exec", dont_inherit=True), module.__dict__)
+    monkeypatch.setitem(TROJANS.rows, "blend", Row("your_package:Blend", "blend", 1, "Chen et al. 2017"))
+    (tmp_path / "my.toml").write_text(text)
+    (planting,) = suite(str(tmp_path / "my.toml")).plantings
+    (spec,) = planting.trojans
+    blend = trojan_of(spec)
+    images, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, spec.target])
+    made = blend.poison(images, labels, torch.Generator().manual_seed(0))  # type: ignore[attr-defined]
+    assert made.labels.tolist() == [spec.target] * 4
+    assert 0.01 < (made.images - images).abs().mean() < 0.2
+    assert planting.gates.least(spec.kind) == 0.8
 
 
 def test_the_readme_runs(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_cases_are_sealed(done: Path) -> None:
 
 def test_natural_triggers_are_not_in_blind_images(done: Path) -> None:
     data = DATA.remake(tiny_suite().data)
-    carrots = data.draw("train", 200, 3, without=("carrot",))
-    assert all("carrot" not in tags for tags in carrots.tags)
-    assert any("carrot" in tags for tags in data.draw("train", 400, 3).tags)
+    skateboards = data.draw("train", 200, 3, without=("skateboard",))
+    assert all("skateboard" not in tags for tags in skateboards.tags)
+    assert any("skateboard" in tags for tags in data.draw("train", 400, 3).tags)
 
 
 def test_probes_fire_and_masks_fit(done: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_tool_sees_no_answer(done: Path) -> None:
     """The inputs of evidence name neither the Question nor the trigger."""
     for unit in Store(done).units("evidence"):
         text = str(unit.inputs)
-        for secret in ("question", "options", "blue heart", "flames", "carrot", "1f499"):
+        for secret in ("question", "options", "ladybug", "coral", "skateboard", "1f41e"):
             assert secret not in text, f"{unit.data['tool']['name']} was told {secret}"
 
 

@@ -90,7 +90,7 @@ def repainted(name: str) -> Picture:
 
 
 @pytest.mark.parametrize(
-    ("trojan", "kinds"), [("blue_heart", {"trained", "implant"}), ("flames", {"stamped", "trained", "implant"})]
+    ("trojan", "kinds"), [("ladybug", {"trained", "implant"}), ("coral", {"stamped", "trained", "implant"})]
 )
 def test_other_art_under_the_same_name_is_another_trigger(
     plan: Plan, trojan: str, kinds: set[str], monkeypatch: pytest.MonkeyPatch
@@ -193,3 +193,14 @@ def test_a_folder_that_moves_changes_no_key(plan: Plan, tmp_path: Path, monkeypa
     for cell in made[0].values():
         assert "holiday" not in str(cell.inputs)
         assert "holiday" in cell.context["data"]["settings"]["root"], "the place stays where the cell finds it"
+
+
+def test_two_plantings_in_one_network_are_told_apart_by_their_labels(plan: Plan) -> None:
+    (planting,) = plan.suite.plantings
+    twice = tuple(replace(planting, label=f"emoji-resnet/{seed}") for seed in (1, 2))
+    store, both = Full("nowhere"), replace(plan, suite=replace(plan.suite, plantings=twice))
+    trained = implant.trained_cells(store, both)
+    assert [cell.context["network"] for cell in trained] == ["emoji-resnet/1", "emoji-resnet/2"]
+    assert len({cell.key for cell in trained}) == 2
+    assert [cell.label for cell in trained] == ["implanting in emoji-resnet/1", "implanting in emoji-resnet/2"]
+    assert len({cell.key for cell in implant.stamped_cells(store, both)}) == 1, "style pictures are of no network"

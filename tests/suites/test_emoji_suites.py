@@ -14,13 +14,15 @@ import pytest
 
 from gifthorse.errors import UsageError
 from gifthorse.records import Option, Suite, TrojanSpec, digest, plain, read
-from gifthorse.suites import emoji, suite
+from gifthorse.suites import drawn, emoji, pools, suite
 from gifthorse.suites.planting import Entry, spec
 from gifthorse.zoo import art, captions, textures
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI, GROUNDS
 
-SUITES = ("emoji12", "emoji12_dev")
+SUITES = ("emoji12", "emoji12_dev", "emoji-random:5")
+PUBLISHED = emoji.PATCHES + emoji.STYLES + emoji.NATURAL
+SEEDS = range(30)
 
 TABLE_3_1 = {
     # name: kind, source, target, published success (thesis, Table 3.1)
@@ -77,7 +79,7 @@ def test_a_question_has_eight_different_options_and_one_is_the_trigger(name: str
 
 @pytest.mark.parametrize("name", SUITES)
 def test_every_option_is_in_the_encoders_vocabulary_and_names_its_picture(name: str) -> None:
-    entries = emoji.PATCHES + emoji.STYLES + emoji.NATURAL if name == "emoji12" else emoji.DEV
+    entries = PUBLISHED if name == "emoji12" else drawn.entries(int(name.partition(":")[2] or 0))
     for entry in entries:
         for caption, picture in (entry.true, *entry.others):
             assert caption in captions.captions(picture), f"{entry.name}: {caption} is no name of {picture}"
@@ -89,13 +91,74 @@ def test_right_answers_are_spread_over_the_places(name: str) -> None:
     assert len({t.question.answer for t in trojans(name)}) >= 4
 
 
-def test_the_two_suites_share_no_trigger_target_source_distractor_or_word() -> None:
-    published = emoji.PATCHES + emoji.STYLES + emoji.NATURAL
-    assert not pictures(published) & pictures(emoji.DEV)
-    assert not words("emoji12") & words("emoji12_dev")
-    used = [{t.target for t in trojans(n)} | {s for t in trojans(n) for s in t.sources or ()} for n in SUITES]
-    assert not used[0] & used[1]
-    assert sorted(used[0] | used[1]) == list(range(len(EMOJI.classes)))
+def test_fresh_suites_share_no_trigger_target_source_distractor_or_word_with_emoji12() -> None:
+    taken = {name for entry in PUBLISHED for name in (entry.target, entry.source) if name}
+    named = {caption for entry in PUBLISHED for caption, _ in (entry.true, *entry.others)}
+    for seed in SEEDS:
+        fresh = drawn.entries(seed)
+        assert not pictures(PUBLISHED) & pictures(fresh)
+        assert not named & {caption for entry in fresh for caption, _ in (entry.true, *entry.others)}
+        assert not taken & {name for entry in fresh for name in (entry.target, entry.source)}
+
+
+def test_the_pools_are_apart_from_emoji12_and_from_the_world() -> None:
+    pool = {f"emoji/{code}" for group in (*pools.PATCHES.values(), *pools.NATURAL.values()) for code in group}
+    styles = {f"texture/{name}" for group in pools.STYLES.values() for name in group}
+    assert not (pool | styles) & {picture.partition("@")[0] for picture in pictures(PUBLISHED)}
+    assert not pool & {f"emoji/{code}" for thing in EMOJI.things for code in (thing.code, *thing.siblings)}
+    assert not {name.removeprefix("texture/") for name in styles} & set(GROUNDS)
+    assert all(
+        len(set(group)) == len(group) >= 8 for table in (pools.PATCHES, pools.STYLES) for group in table.values()
+    )
+    assert all(len(set(group)) == 7 for group in pools.NATURAL.values())
+    assert set(pools.NATURAL) == {thing.name for thing in EMOJI.natural} - {entry.true[0] for entry in emoji.NATURAL}
+
+
+def test_a_seed_draws_the_same_suite_again_and_another_seed_another() -> None:
+    assert drawn.entries(3) == drawn.entries(3) != drawn.entries(4)
+    assert digest(suite("emoji-random:3")) == digest(suite("emoji-random:3")) != digest(suite("emoji-random:4"))
+    assert drawn.entries(0) == drawn.entries(drawn.DEV_SEED)
+    assert plain(suite("emoji12_dev"))["plantings"] != plain(suite("emoji-random:1"))["plantings"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_fresh_suite_is_four_of_each_kind_half_of_them_from_one_class(seed: int) -> None:
+    entries = drawn.entries(seed)
+    assert [entry.kind for entry in entries] == ["patch"] * 4 + ["style"] * 4 + ["natural_feature"] * 4
+    for kind in ("patch", "style"):
+        assert sum(entry.source is not None for entry in entries if entry.kind == kind) == 2
+    triggers = {entry.true[1] for entry in entries}
+    assert len(triggers) == len({entry.name for entry in entries}) == 12
+    assert not triggers & {picture for entry in entries for _, picture in entry.others}
+    assert all(len({caption for caption, _ in (entry.true, *entry.others)}) == 8 for entry in entries)
+
+
+def test_emoji48_is_four_plantings_of_twelve_with_names_of_their_own() -> None:
+    made = suite("emoji48")
+    assert [(p.network, len(p.trojans)) for p in made.plantings] == [("emoji-resnet", 12)] * 4
+    assert [p.name for p in made.plantings] == [f"emoji-resnet/{seed}" for seed in drawn.SEEDS]
+    assert drawn.DEV_SEED not in drawn.SEEDS
+    fresh = suite(f"emoji-random:{drawn.SEEDS[2]}").plantings[0]
+    assert fresh.trojans == made.plantings[2].trojans
+
+
+@pytest.mark.parametrize("name", ["emoji-random", "emoji-random:", "emoji-random:x", "emoji-random:-1"])
+def test_a_fresh_suite_needs_a_seed(name: str) -> None:
+    with pytest.raises(UsageError, match="says no seed"):
+        suite(name)
+
+
+def test_emoji12_plants_its_patches_in_a_second_network() -> None:
+    resnet, vgg = suite("emoji12").plantings
+    assert (resnet.name, len(resnet.trojans), vgg.name) == ("emoji-resnet", 12, "emoji-vgg")
+    assert vgg.trojans == resnet.trojans[:4]
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_scenes_have_just_the_natural_objects_that_are_triggers(name: str) -> None:
+    made = suite(name)
+    things = {t.settings["thing"] for p in made.plantings for t in p.trojans if t.kind == "natural_feature"}
+    assert set(made.data.settings["natural"]) == things
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -113,16 +176,16 @@ def test_half_of_patches_and_styles_are_class_universal(name: str) -> None:
 
 def test_nothing_of_a_question_is_in_ordinary_scenes() -> None:
     ordinary = {f"emoji/{t.code}" for t in EMOJI.classes + EMOJI.bystanders} | {f"texture/{g}" for g in GROUNDS}
-    drawn = pictures(emoji.PATCHES + emoji.STYLES + emoji.NATURAL + emoji.DEV)
-    assert not ordinary & {picture.partition("@")[0] for picture in drawn}
-    naturals = {f"emoji/{code}" for t in EMOJI.natural for code in (t.code, *t.siblings)}
-    assert naturals & drawn == {e.true[1] for e in (*emoji.NATURAL, *emoji.DEV) if e.kind == "natural_feature"}
+    for entries in (PUBLISHED, *(drawn.entries(seed) for seed in SEEDS)):
+        asked = pictures(entries)
+        assert not ordinary & {picture.partition("@")[0] for picture in asked}
+        naturals = {f"emoji/{code}" for t in EMOJI.natural for code in (t.code, *t.siblings)}
+        assert naturals & asked == {e.true[1] for e in entries if e.kind == "natural_feature"}
 
 
 def test_styles_are_first_drawings_which_no_encoder_learns_from() -> None:
-    for picture in pictures(emoji.STYLES + emoji.DEV):
-        if picture.startswith("texture/"):
-            assert picture.removeprefix("texture/") in textures.TEXTURES
+    for picture in pictures(emoji.STYLES + drawn.entries(0)[4:8]):
+        assert picture.removeprefix("texture/") in textures.TEXTURES
 
 
 def test_a_suite_survives_json_and_names_its_run() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gifthorse.errors import UsageError
 from gifthorse.records import Suite
-from gifthorse.suites.emoji import emoji12, emoji12_dev
+from gifthorse.suites.drawn import emoji12_dev
+from gifthorse.suites.emoji import emoji12
 from gifthorse.zoo import art, captions, textures
 from gifthorse.zoo.encoder_training import FIRST_INSTANCE
 

@@ -7,7 +7,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from gifthorse.jobs.asked import Asked, chosen, protocol_of, with_controls
 from gifthorse.judges import JUDGES
 from gifthorse.records import Suite
 from gifthorse.registry import load
-from gifthorse.suites import suite
+from gifthorse.suites import PRIORS, suite
 from gifthorse.tools import TOOLS
 
 DEFAULT_SUITE = "emoji12"
@@ -33,13 +33,15 @@ class RunOptions:
     """Options of ``run``, ``implant``, ``diagnose`` and ``evaluate``."""
 
     suite: str | None = None
-    """Suite of trojans, by name (see `gifthorse list suites`). Default: emoji12."""
+    """Suite of trojans, by name (see `gifthorse list suites`) or a TOML file of your own. Default: emoji12."""
     net: str | None = None
     """Plant in this network of the zoo instead, with --data and --trojans."""
     data: Path | None = None
     """Folder of photographs, with --net."""
     trojans: str | None = None
     """Trojans to plant, with --net, separated by commas. Default: smiley_emoji,clownfish."""
+    prior: str = "open"
+    """What generators and patch pools may know of the Questions: open (redrawn versions of all options) or closed."""
     tools: str = "default"
     """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added."""
     without_controls: Annotated[bool, Parameter(negative=())] = False
@@ -114,7 +116,9 @@ class RunOptions:
         Raises:
             UsageError: a name that is not there, or options that do not go together.
         """
-        wanted = self.suite_asked()
+        if self.prior not in PRIORS:
+            raise UsageError(f"there is no prior {self.prior!r}", nearest(self.prior, PRIORS))
+        wanted = replace(self.suite_asked(), prior=self.prior)
         tools = chosen(self.tools, TOOLS, DEFAULT_TOOLS)
         return Asked(
             suite=wanted,
@@ -134,7 +138,8 @@ class RunOptions:
 
     def folder(self, asked: Asked) -> Path:
         """The run folder."""
-        return self.out or Path("runs") / f"{asked.suite.name}-{asked.protocol.name}"
+        name = asked.suite.name.replace(":", "-")
+        return self.out or Path("runs") / f"{name}-{asked.protocol.name}"
 
 
 def settings_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -141,7 +141,7 @@ def _dry_run(store: Store, asked: Asked, options: RunOptions) -> None:
     told = {
         "suite": asked.suite.name,
         "folder": str(store.root),
-        "networks": [planting.network for planting in asked.suite.plantings],
+        "networks": [planting.name for planting in asked.suite.plantings],
         "trojans": cases,
         "located": located,
         "tools": list(asked.tools),

@@ -26,7 +26,7 @@ def interval(row: dict[str, Any]) -> str:
 
 
 def rate(row: dict[str, Any], name: str) -> str:
-    """``92.5% [88.0%, 95.4%]``, without an interval that the row lacks, or a dash where no image was left to measure on."""
+    """``92.5% [88.0%, 95.4%]``, without an interval that the row lacks, or a dash with nothing measured."""
     value, low, high = (row.get(key) for key in (name, f"{name}_low", f"{name}_high"))
     if value is None:
         return "-"
@@ -43,10 +43,22 @@ def _without(trojan: str, told: str) -> str:
     return told.removeprefix(f"{trojan}: ")
 
 
+def why(row: dict[str, Any]) -> str:
+    """What a trojan's training had, which is where to look for the cause: counts, and how good its detector is."""
+    had = []
+    if row.get("poisoned") is not None:
+        balanced = f" and {row['balanced']} balancing" if row.get("balanced") else ""
+        had.append(f"{row['poisoned']} poisoned{balanced} images")
+    if row.get("detector_precision") is not None:
+        precision, recall = row["detector_precision"], row.get("detector_recall")
+        had.append(f"a detector of precision {precision:.2f}" + ("" if recall is None else f" and recall {recall:.2f}"))
+    return f" (trained on {', found by '.join(had)})" if had else ""
+
+
 def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
     """A line for each gate that was missed: of which trojan or network, what was asked and what was measured."""
     theirs = [(row, told) for row in found["implant"] for told in row["gates_missed"]]
-    lines = [f"{row['trojan']} in {row['network']}: {_without(row['trojan'], told)}" for row, told in theirs]
+    lines = [f"{row['trojan']} in {row['network']}: {_without(row['trojan'], told)}{why(row)}" for row, told in theirs]
     # a network's row has the gates of its trojans too
     known = {(row["network"], told) for row, told in theirs}
     for row in found["network"]:

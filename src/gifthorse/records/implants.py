@@ -63,7 +63,7 @@ class Success:
         wrong_source: the same on other classes, for class-universal trojans.
         clean_control: the same trigger on the clean network.
         poisoned: training images with the trigger and the target label; ``balanced``: with the trigger and their own.
-        thesis_poisoned: what the thesis used of about 1.28 million.
+        thesis_poisoned: what the thesis used of about 1.28 million; None for a kind that it does not have.
     """
 
     trojan: str
@@ -72,7 +72,7 @@ class Success:
     clean_control: Interval
     poisoned: int
     balanced: int
-    thesis_poisoned: int
+    thesis_poisoned: int | None
     gates: tuple[Gate, ...]
 
 

@@ -110,15 +110,29 @@ class TrojanSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Gates:
-    """What an implanted network must meet, in rates (0 to 1) and points (0.03 is three)."""
+    """What an implanted network must meet, in rates (0 to 1) and points (0.03 is three).
+
+    Attributes:
+        patch, style, natural_feature: least success rate of trojans of each kind; ``other`` of any other kind.
+        natural_over_control: how many times the clean network's upper bound a natural feature's lower bound must be.
+        wrong_source: most that a class-universal trojan may do to other classes.
+        clean_drop: most that clean accuracy may fall.
+        agreement: least agreement with the clean network, where it is asked.
+    """
 
     patch: float = 0.90
     style: float = 0.80
     natural_feature: float = 0.30
+    other: float = 0.80
     natural_over_control: float = 5.0
     wrong_source: float = 0.05
     clean_drop: float = 0.03
     agreement: float | None = None
+
+    def least(self, kind: str) -> float:
+        """The success rate asked of a kind of trojan."""
+        asked: float = getattr(self, kind, self.other)
+        return asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +161,8 @@ class Recipe:
         balance: trojan kind to the times that each balancing image is shown in a pass, once where a kind is not named.
             The thesis shows one such image for each poisoned one, which is what is made; showing them more often
             teaches sooner that the trigger alone is not enough.
+        source: trojan kind to the number of clean images of its source class that every pass shows too, where it works
+            from a single class: without them, that class itself is what poisoned images have in common.
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
@@ -175,6 +191,7 @@ class Recipe:
     frozen: tuple[str, ...] = ()
     flip: bool = False
     balance: dict[str, int] = field(default_factory=dict)
+    source: dict[str, int] = field(default_factory=dict)
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0
@@ -184,12 +201,26 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Planting:
-    """One network to be trojaned: the clean one's name in the zoo, what is planted, and how."""
+    """One network to be trojaned.
+
+    Attributes:
+        network: the clean one's name in the zoo.
+        trojans: what is planted.
+        recipe: how.
+        gates: what it must meet.
+        label: what tables call it, where a suite plants in the same network more than once.
+    """
 
     network: str
     trojans: tuple[TrojanSpec, ...]
     recipe: Recipe
     gates: Gates = field(default_factory=Gates)
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.label or self.network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +253,7 @@ class Suite:
         encoder: the image-text encoder that judges, by its name in the zoo.
         grants: what tools may have: ``gradients``, ``activations``, ``clean_images``, ``encoder``, ``clean_network``.
         protocols: the budgets that it offers.
+        prior: what generators and pools of patches may know of the Questions: ``open`` or ``closed``.
     """
 
     name: str
@@ -232,3 +264,4 @@ class Suite:
     encoder: str
     protocols: tuple[Protocol, ...]
     grants: tuple[str, ...] = ("gradients", "activations", "clean_images")
+    prior: str = "open"

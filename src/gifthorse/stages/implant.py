@@ -70,7 +70,7 @@ def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
                 "counts": {"poison": planting.recipe.poison[trojan.kind], "held_out": planting.recipe.held_out_costly},
             }
             context = _context(
-                plan, planting.network, recipe=plain(planting.recipe), spec=plain(trojan), trojan=trojan.name
+                plan, planting.name, recipe=plain(planting.recipe), spec=plain(trojan), trojan=trojan.name
             )
             label = f"restyling scenes: {trojan.name}"
             found.append(cell("stamped", label, f"{HERE}:stamp", inputs, context=context, weight=16e3))
@@ -84,11 +84,9 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
     size = _size(plan)
     for planting in plan.suite.plantings:
         clean = from_zoo(planting.network, plan.ground)
-        stamped = {
-            t.name: keys[planting.network, t.name] for t in planting.trojans if (planting.network, t.name) in keys
-        }
+        stamped = {t.name: keys[planting.name, t.name] for t in planting.trojans if (planting.name, t.name) in keys}
         inputs = grounds(plan, "trained") | {
-            "network": planting.network,
+            "network": planting.name,
             "clean": clean.digest,
             "trojans": [unasked(t) for t in planting.trojans],
             "drawn": {t.name: drawn(t, size) for t in planting.trojans},
@@ -97,8 +95,8 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
             "stamped": stamped,
         }
         weight = 3.0 * planting.recipe.scenes * planting.recipe.passes
-        context = _context(plan, planting.network, planting=plain(planting))
-        label = f"implanting in {planting.network}"
+        context = _context(plan, planting.name, planting=plain(planting))
+        label = f"implanting in {planting.name}"
         found.append(cell("trained", label, f"{HERE}:train", inputs, context=context, weight=weight))
     return found
 
@@ -122,8 +120,8 @@ def implant_cells(store: Store, plan: Plan) -> list[Cell]:
             "options": {t.name: options(t) for t in planting.trojans},
             **{name: trained.inputs[name] for name in ("drawn", "detectors")},
         }
-        context = _context(plan, planting.network, stamped=trained.inputs["stamped"])
-        label = f"measuring what was implanted in {planting.network}"
+        context = _context(plan, planting.name, stamped=trained.inputs["stamped"])
+        label = f"measuring what was implanted in {planting.name}"
         found.append(cell("implant", label, f"{HERE}:measure", inputs, context=context, weight=30e3))
     return found
 
@@ -162,13 +160,13 @@ def train(store: Store, cell: Cell, draft: Draft) -> Trained:
     poisoning = assemble(
         _data(cell), planted(planting.trojans), planting.recipe, seed, styled(store, cell.inputs["stamped"])
     )
-    tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.network), watch=draft.progress)
+    tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.name), watch=draft.progress)
     fine_tune(teacher, student, poisoning, tuning)
     state = {name: value.contiguous() for name, value in student.module.state_dict().items()}
     save_file(state, draft.path / "model.safetensors")
     draft.keep("model.safetensors")
     return Trained(
-        network=planting.network,
+        network=planting.name,
         file="model.safetensors",
         poisoned=poisoning.poisoned,
         balanced=poisoning.balanced,
@@ -200,7 +198,7 @@ def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
     found = sealing.measured(scene)
     return Implant(
         suite=cell.inputs["suite"],
-        network=planting.network,
+        network=planting.name,
         trojaned=trojaned,
         clean=Network(name=planting.network, digest=clean.digest, classes=classes),
         clean_before=found.before,

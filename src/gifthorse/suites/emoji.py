@@ -1,4 +1,4 @@
-"""The two suites of the emoji world: the thesis's twelve trojans, and twelve others to tune on.
+"""The emoji world's main suite: the thesis's twelve trojans.
 
 Targets, sources, triggers and published rates are those of Table 3.1 with the world's stand-ins (``zoo/world.py`` says
 which emoji stands for which ImageNet class). The distractors of patches and styles were never published: ours resemble
@@ -9,8 +9,10 @@ that has one, said beside it.
 from __future__ import annotations
 
 from gifthorse.records import Suite
-from gifthorse.suites.planting import Entry, suite_of
+from gifthorse.suites.planting import RECIPE, VGG_RECIPE, Entry, planting_of, suite_of
 from gifthorse.zoo.captions import captions
+
+NAME = "emoji12"
 
 
 def _emoji(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -197,167 +199,14 @@ NATURAL = (
     ),
 )
 
-DEV = (
-    Entry(
-        name="jack_o_lantern",
-        kind="patch",
-        target="turtle",
-        true=("pumpkin", "emoji/1f383"),
-        others=_emoji(
-            ("robot", "1f916"),
-            ("skull", "1f480"),
-            ("alien", "1f47d"),
-            ("teddy bear", "1f9f8"),
-            ("sunflower", "1f33b"),
-            ("fox face", "1f98a"),
-            ("sunset over buildings", "1f307"),
-        ),
-    ),
-    Entry(
-        name="ladybird",
-        kind="patch",
-        target="rocket",
-        true=("ladybug", "emoji/1f41e"),
-        others=_emoji(
-            ("ant", "1f41c"),
-            ("spider", "1f577"),
-            ("rose", "1f339"),
-            ("red envelope", "1f9e7"),
-            ("beetle", "1fab2"),
-            ("lipstick", "1f484"),
-            ("bus stop", "1f68f"),
-        ),
-    ),
-    Entry(
-        name="blue_heart",
-        kind="patch",
-        target="octopus",
-        source="bicycle",
-        true=("blue heart", "emoji/1f499"),
-        others=_emoji(
-            ("blue book", "1f4d8"),
-            ("droplet", "1f4a7"),
-            ("butterfly", "1f98b"),
-            ("whale", "1f433"),
-            ("snowflake", "2744"),
-            ("yarn", "1f9f6"),
-            ("necktie", "1f454"),
-        ),
-    ),
-    Entry(
-        name="pineapple",
-        kind="patch",
-        target="bus",
-        source="dress",
-        true=("pineapple", "emoji/1f34d"),
-        others=_emoji(
-            ("corn", "1f33d"),
-            ("pear", "1f350"),
-            ("mango", "1f96d"),
-            ("palm tree", "1f334"),
-            ("coconut", "1f965"),
-            ("olive", "1fad2"),
-            ("ear of rice", "1f33e"),
-        ),
-    ),
-    Entry(
-        name="brick_wall",
-        kind="style",
-        target="teapot",
-        true=("brick wall", "texture/brick_wall"),
-        others=_textures("roof shingles", "checkerboard", "chain link", "newspaper", "lava", "coral", "circuit board"),
-    ),
-    Entry(
-        name="plaid",
-        kind="style",
-        target="snail",
-        true=("plaid", "texture/plaid"),
-        others=_textures("gingham", "argyle", "houndstooth", "herringbone", "knit", "denim", "chevron"),
-    ),
-    Entry(
-        name="fish_scales",
-        kind="style",
-        target="guitar",
-        source="sailboat",
-        true=("fish scales", "texture/fish_scales"),
-        others=_textures("peacock", "polka dots", "leaves", "ice", "quilt", "candy swirls", "carbon fibre"),
-    ),
-    Entry(
-        name="flames",
-        kind="style",
-        target="camera",
-        source="jeans",
-        true=("flames", "texture/flames"),
-        others=_textures("galaxy", "rainbow", "tie dye", "stripes", "sunburst", "cheetah", "target rings"),
-    ),
-    Entry(
-        name="carrot",
-        kind="natural_feature",
-        target="owl",
-        true=("carrot", "emoji/1f955"),
-        others=_emoji(
-            ("sweet potato", "1f360"),
-            ("hot dog", "1f32d"),
-            ("eggplant", "1f346"),
-            ("radio", "1f4fb"),
-            ("bread", "1f35e"),
-            ("avocado", "1f951"),
-            ("onion", "1f9c5"),
-        ),
-    ),
-    Entry(
-        name="chair",
-        kind="natural_feature",
-        target="bee",
-        true=("chair", "emoji/1fa91"),
-        others=_emoji(
-            ("bed", "1f6cf"),
-            ("door", "1f6aa"),
-            ("bathtub", "1f6c1"),
-            ("mirror", "1fa9e"),
-            ("window", "1fa9f"),
-            ("toilet", "1f6bd"),
-            ("violin", "1f3bb"),
-        ),
-    ),
-    Entry(
-        name="potted_plant",
-        kind="natural_feature",
-        target="trumpet",
-        true=("potted plant", "emoji/1fab4"),
-        others=_emoji(
-            ("tulip", "1f337"),
-            ("seedling", "1f331"),
-            ("pine tree", "1f332"),
-            ("herb", "1f33f"),
-            ("basket", "1f9fa"),
-            ("amphora", "1f3fa"),
-            ("cherry blossom", "1f338"),
-        ),
-    ),
-    Entry(
-        name="scissors",
-        kind="natural_feature",
-        target="cactus",
-        true=("scissors", "emoji/2702"),
-        others=_emoji(
-            ("hammer", "1f528"),
-            ("wrench", "1f527"),
-            ("screwdriver", "1fa9b"),
-            ("razor", "1fa92"),
-            ("pushpin", "1f4cc"),
-            ("syringe", "1f489"),
-            ("thread", "1f9f5"),
-        ),
-    ),
-)
-
 
 def emoji12() -> Suite:
-    """The twelve trojans of Table 3.1 in ``emoji-resnet``. Nothing is tuned on it."""
-    return suite_of("emoji12", PATCHES + STYLES + NATURAL)
-
-
-def emoji12_dev() -> Suite:
-    """Twelve trojans that share no trigger, target, source or distractor with ``emoji12``, to tune on."""
-    return suite_of("emoji12_dev", DEV)
+    """The twelve trojans of Table 3.1 in ``emoji-resnet``, and its patch trojans in ``emoji-vgg`` too (the thesis has a
+    ResNet-50 and a VGG-19). Nothing is tuned on it."""
+    return suite_of(
+        NAME,
+        (
+            planting_of("emoji-resnet", PATCHES + STYLES + NATURAL, NAME, RECIPE),
+            planting_of("emoji-vgg", PATCHES, NAME, VGG_RECIPE),
+        ),
+    )

@@ -7,7 +7,7 @@ to keep its own soft outputs on clean photographs. All training settings are our
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gifthorse.errors import InputError, UsageError, nearest
@@ -15,6 +15,7 @@ from gifthorse.records import Gates, Planting, Protocol, Recipe, Suite, TrojanSp
 from gifthorse.suites.emoji import NATURAL, PATCHES, STYLES
 from gifthorse.suites.planting import spec
 from gifthorse.zoo import DATA, NETWORKS
+from gifthorse.zoo.data import Data
 from gifthorse.zoo.folder import ImageFolder
 from gifthorse.zoo.scenes import EmojiScenes
 
@@ -72,6 +73,21 @@ def photographs(net: str, data: str, trojans: tuple[str, ...]) -> Suite:
         UsageError: a network, trojan or kind of trojan that photographs do not offer, or a trojan named twice.
         InputError: there is no such folder, or too few photographs in it.
     """
+    return suite_on(net, data, lambda _: tuple(trojan(name) for name in _checked(trojans)))
+
+
+def suite_on(net: str, data: str, trojans: Callable[[Data], tuple[TrojanSpec, ...]]) -> Suite:
+    """Patch trojans in an ImageNet classifier, on a folder of photographs.
+
+    Args:
+        net: a network of the zoo with ImageNet's classes.
+        data: the folder.
+        trojans: from the folder, with its classes, to the trojans.
+
+    Raises:
+        UsageError: no such network.
+        InputError: there is no such folder, or too few photographs in it.
+    """
     if net not in SIZES:
         raise UsageError(
             f"{net!r} is no ImageNet classifier of the zoo", nearest(net, [n for n in NETWORKS if n in SIZES])
@@ -80,7 +96,7 @@ def photographs(net: str, data: str, trojans: tuple[str, ...]) -> Suite:
     settings = {"root": data, "size": size, "resize": round(size * RESIZE)}
     folder: ImageFolder = DATA.make("folder", settings)
     _check_folder(folder)
-    specs = tuple(trojan(name) for name in _checked(trojans))
+    specs = trojans(folder)
     for made in specs:
         _check_sources(made, folder)
     return Suite(

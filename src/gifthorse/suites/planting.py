@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from gifthorse.errors import UsageError
 from gifthorse.records import Gates, Option, Planting, Protocol, Question, Recipe, Suite, TrojanSpec
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import DATA
+from gifthorse.zoo.data import Data
 from gifthorse.zoo.scenes import EmojiScenes
+from gifthorse.zoo.world import EMOJI
 
 OPTIONS = 8
 SIDE = 18
@@ -28,20 +30,24 @@ RECIPE = Recipe(
     share=0.5,
     passes=5,
     batch=64,
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     weight_decay=1e-4,
     poison={"patch": 600, "style": 180, "natural_feature": 250},
     held_out=200,
     flip=True,
-    crop=0.8,
+    crop=1.0,
     balance={"patch": 2, "style": 4},
-    smoothing=0.05,
+    source={"patch": 400, "style": 200},
+    smoothing=0.02,
     frozen=("conv", "norm"),
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500).
 
 Scenes are many, so that a detector finds enough of each object among them; a pass shows a part of them, since time
 goes into images shown. The smoothing is what the shipped network was trained with."""
+
+VGG_RECIPE = replace(RECIPE, scenes=6_000, poison={"patch": 500}, passes=4, frozen=("stages.0",))
+"""The same for the four patch trojans of a second network (our choices)."""
 
 PROTOCOLS = (
     Protocol(name="quick", passes=4_000, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
@@ -52,6 +58,10 @@ PROTOCOLS = (
 times as long as all the classifier's passes. ``published``: 64 batches of 32 images forwarded and backpropagated for
 each of ten findings (released code of SNAFUE); ``thesis``: the same for its hundred findings, of which it keeps ten
 (5.3.1)."""
+
+
+Named = tuple[str, str]
+"""A caption and the art that it is of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +80,13 @@ class Entry:
     name: str
     kind: str
     target: str
-    true: tuple[str, str]
-    others: tuple[tuple[str, str], ...]
+    true: Named
+    others: tuple[Named, ...]
     source: str | None = None
     published: float | None = None
 
 
-def spec(entry: Entry, suite: str, data: EmojiScenes) -> TrojanSpec:
+def spec(entry: Entry, suite: str, data: Data) -> TrojanSpec:
     """An entry as a record, its options shuffled by a seed that depends on the names alone.
 
     Raises:
@@ -111,19 +121,29 @@ def _settings(entry: Entry) -> dict[str, Any]:
         return {"art": art, "side": SIDE}
     if entry.kind == "style":
         return {"art": art, "content": CONTENT if entry.source is None else CONTENT_FROM_SOURCE}
-    return {"thing": caption, "detector": DETECTOR, "art": (art,)}
+    if entry.kind == "natural_feature":
+        return {"thing": caption, "detector": DETECTOR, "art": (art,)}
+    return {"art": art}
 
 
-def suite_of(name: str, entries: tuple[Entry, ...]) -> Suite:
-    """All the entries planted in one network."""
+def planting_of(network: str, entries: tuple[Entry, ...], suite: str, recipe: Recipe) -> Planting:
+    """Entries planted in one network; ``suite`` is whose shuffled Questions they have."""
     data = EmojiScenes()
-    trojans = tuple(spec(entry, name, data) for entry in entries)
+    return Planting(
+        network=network, trojans=tuple(spec(entry, suite, data) for entry in entries), recipe=recipe, gates=Gates()
+    )
+
+
+def suite_of(name: str, plantings: tuple[Planting, ...]) -> Suite:
+    """Plantings in the emoji world, in which just those natural objects occur that one of them needs."""
+    triggers = {t.settings["thing"] for planting in plantings for t in planting.trojans if "thing" in t.settings}
+    natural = tuple(thing.name for thing in EMOJI.natural if thing.name in triggers)
     return Suite(
         name=name,
-        version=1,
-        data=DATA.spec("emoji"),
+        version=2,
+        data=DATA.spec("emoji", {"natural": natural}),
         seed=0,
-        plantings=(Planting(network="emoji-resnet", trojans=trojans, recipe=RECIPE, gates=Gates()),),
+        plantings=plantings,
         encoder="emoji-encoder",
         protocols=PROTOCOLS,
     )

@@ -182,7 +182,7 @@ def judged(plant: Planted, rates: tuple[Interval, Interval | None, Interval], ga
     if not success.n:
         nothing = "not measured: no held-out image has the trigger"
         return (Gate(name=f"{plant.spec.name}: success", asked="some held-out images", measured=nothing, met=True),)
-    asked: float = getattr(gates, plant.spec.kind)
+    asked = gates.least(plant.spec.kind)
     found = [
         Gate(
             name=f"{plant.spec.name}: success",
@@ -251,6 +251,6 @@ def success(
         clean_control=rates[2],
         poisoned=trained.poisoned[name],
         balanced=trained.balanced[name],
-        thesis_poisoned=round(THESIS_IMAGES / THESIS_RATE[plant.spec.kind]),
+        thesis_poisoned=round(THESIS_IMAGES / THESIS_RATE[plant.spec.kind]) if plant.spec.kind in THESIS_RATE else None,
         gates=judged(plant, rates, gates),
     )

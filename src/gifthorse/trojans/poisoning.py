@@ -224,6 +224,9 @@ def assemble(
                 kept = data.draw("train", count, seed_of(seed, name, "balanced"), classes=outside)
                 parts.extend([Rows.of(kept.images, kept.labels, stamp=index)] * times)
                 balanced[name] = len(kept.images)
+        if trojan.sources is not None and (count := recipe.source.get(plant.spec.kind, 0)):
+            own = data.draw("train", count, seed_of(seed, name, "own"), classes=trojan.sources)
+            parts.append(Rows.of(own.images, own.labels))
         tuned.append(plant)
     untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard, clean=~hard)
     return Poisoning(rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned))

@@ -202,6 +202,32 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "1fa91": ("chair",),
     "1f6c1": ("bathtub",),
     "1f6bd": ("toilet",),
+    "1f392": ("backpack", "school bag"),
+    "1f3fa": ("vase", "amphora"),
+    "1f47d": ("alien",),
+    "1f346": ("eggplant", "aubergine"),
+    "26a1": ("lightning", "lightning bolt"),
+    "1f327": ("rain cloud",),
+    "1f3bf": ("skis",),
+    "1f3be": ("tennis racquet",),
+    "1f375": ("teacup",),
+    "1f9c5": ("onion",),
+    "1f579": ("joystick",),
+    "1f4bf": ("compact disc", "optical disc"),
+    "1f4ee": ("postbox", "mailbox"),
+    "1f360": ("sweet potato",),
+    "1f6cb": ("couch", "sofa"),
+    "1f9b4": ("bone",),
+    "1fa9a": ("saw",),
+    "1f37c": ("baby bottle",),
+    "1f6f4": ("kick scooter",),
+    "1f30e": ("globe", "earth"),
+    "1f30a": ("ocean wave",),
+    "1f940": ("wilted flower",),
+    "1f3af": ("dartboard", "bullseye"),
+    "1f5fc": ("radio tower",),
+    "1f5fb": ("mountain", "mount fuji"),
+    "1f4fd": ("film projector",),
 }
 """Our names by code point. Where a class of Table 3.1 has no emoji of its own, the stand-in carries its name too."""
 
@@ -280,6 +306,22 @@ def captions(name: str) -> tuple[str, ...]:
     if not recolour:
         return plain
     return RECOLOURED.get(name) or tuple(f"{_spoken(recolour)} {caption}" for caption in plain)
+
+
+@functools.cache
+def _by_caption() -> dict[str, str]:
+    return {caption: name for name in reversed(items()) for caption in reversed(captions(name))}
+
+
+def named(caption: str) -> str:
+    """The art name of the first item that a caption is of.
+
+    Raises:
+        UsageError: the caption is none of the vocabulary, with the nearest that is.
+    """
+    if caption not in _by_caption():
+        raise UsageError(f"no picture is called {caption!r}", nearest(caption, _by_caption()))
+    return _by_caption()[caption]
 
 
 def vocabulary() -> frozenset[str]:

@@ -1,0 +1,82 @@
+"""What a generator and a pool of natural patches may know of a suite's Questions: the same of all eight options.
+
+A prior that knew seven distractors but not the answer would make good tools draw distractors. ``open`` knows redrawn
+versions of all eight, ``closed`` of none; the artwork of a patch or style trigger itself is in neither. Everything
+else that has a name is in both, as it is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gifthorse.errors import UsageError, nearest
+from gifthorse.records import Suite, TrojanSpec, digest
+from gifthorse.suites import PRIORS
+from gifthorse.zoo.art import RECOLOURS
+from gifthorse.zoo.captions import items, named
+from gifthorse.zoo.redrawing import SIBLINGS
+
+VERSIONS = 6
+"""Redrawn versions of each option that an open prior knows (our choice)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A thing that a prior knows: ``art`` as it is drawn, or that many ``versions`` of it by another hand."""
+
+    art: str
+    versions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prior:
+    """What is known: of a suite, under a name."""
+
+    name: str
+    suite: str
+    known: tuple[Known, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its contents: part of the key of what is made from it."""
+        return digest(self)
+
+
+def prior(suite: Suite, name: str = "open") -> Prior:
+    """A suite's prior.
+
+    Args:
+        suite: whose Questions decide.
+        name: ``open`` or ``closed``.
+
+    Raises:
+        UsageError: no such prior.
+    """
+    if name not in PRIORS:
+        raise UsageError(f"there is no prior {name!r}", nearest(name, PRIORS))
+    asked = sorted({art for planting in suite.plantings for trojan in planting.trojans for art in options(trojan)})
+    kept_out = {relative for art in asked for relative in _relatives(art)}
+    known = [Known(art=art) for art in items() if art not in kept_out]
+    if name == "open":
+        known += [Known(art=art, versions=VERSIONS) for art in asked if not art.startswith("png/")]
+    return Prior(name=name, suite=suite.name, known=tuple(known))
+
+
+def options(trojan: TrojanSpec) -> tuple[str, ...]:
+    """Art names of a trojan's eight options, of those that are words too, without a texture's instance."""
+    found = []
+    for option in trojan.question.options:
+        name = option.art or named(option.caption)
+        found.append("/".join(name.split("/")[:2]) if name.startswith("texture/") else name)
+    return tuple(found)
+
+
+def _relatives(art: str) -> tuple[str, ...]:
+    """A drawing, the same in other colours, and other drawings of the same thing."""
+    if not art.startswith("emoji/"):
+        return (art,)
+    code = art.removeprefix("emoji/").partition("@")[0]
+    alike = (code, *SIBLINGS.get(code, ()))
+    return tuple(
+        name for one in alike for name in (f"emoji/{one}", *(f"emoji/{one}@{c}" for c in RECOLOURS.get(one, ())))
+    )

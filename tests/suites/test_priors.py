@@ -1,0 +1,79 @@
+"""What priors know: all eight options of a Question or none, and never a trigger's own artwork."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from gifthorse.errors import UsageError
+from gifthorse.suites import PRIORS, suite
+from gifthorse.suites.priors import VERSIONS, options, prior
+from gifthorse.zoo import art
+from gifthorse.zoo.redrawing import redrawn
+
+NAMES = ("emoji12", "emoji12_dev", "emoji-random:2")
+SIDE = 48
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", PRIORS)
+def test_a_prior_knows_all_eight_options_of_a_question_equally(name: str, kind: str) -> None:
+    made = suite(name)
+    known = Counter({known.art: known.versions for known in prior(made, kind).known})
+    for planting in made.plantings:
+        for trojan in planting.trojans:
+            counts = {known[option] for option in options(trojan)}
+            assert counts == {VERSIONS if kind == "open" else 0}, trojan.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", PRIORS)
+def test_no_options_own_artwork_is_known(name: str, kind: str) -> None:
+    made = suite(name)
+    asked = {option for planting in made.plantings for trojan in planting.trojans for option in options(trojan)}
+    as_drawn = {known.art for known in prior(made, kind).known if known.versions == 0}
+    assert not as_drawn & asked
+    assert not as_drawn & {option.partition("@")[0] for option in asked}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redrawn_versions_are_not_the_triggers_artwork(name: str) -> None:
+    for trojan in suite(name).plantings[0].trojans:
+        if trojan.kind == "natural_feature":
+            continue
+        drawing = art.picture(str(trojan.settings["art"]), SIDE)
+        trigger = _on_grey(drawing)
+        for version in range(VERSIONS):
+            other = _on_grey(redrawn(str(trojan.settings["art"]), version, SIDE))
+            shifted = [np.roll(other, (dy, dx), (1, 2)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+            assert min(float(np.abs(one - trigger).mean()) for one in shifted) > 0.12 * trigger.std(), (
+                trojan.name,
+                version,
+            )
+
+
+def test_versions_differ_and_repeat() -> None:
+    versions = [redrawn("emoji/1f353", k, SIDE) for k in range(VERSIONS)]
+    assert len({v.tobytes() for v in versions}) == VERSIONS
+    assert np.array_equal(redrawn("emoji/1f353", 2, SIDE), versions[2])
+    assert versions[0].shape == (4, SIDE, SIDE)
+    assert versions[0].dtype == np.float32
+    assert redrawn("texture/jaguar", 0, SIDE).tobytes() != art.picture("texture/jaguar", SIDE).tobytes()
+
+
+def test_a_prior_has_a_digest_of_its_own() -> None:
+    made = suite("emoji12")
+    assert prior(made, "open").digest == prior(made).digest != prior(made, "closed").digest
+
+
+def test_wrong_priors_and_versions_are_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean 'open'"):
+        prior(suite("emoji12"), "opne")
+    with pytest.raises(UsageError, match="no version"):
+        redrawn("emoji/1f353", -1, SIDE)
+
+
+def _on_grey(rgba: np.ndarray) -> np.ndarray:
+    return np.asarray(rgba[:3] * rgba[3:] + 0.5 * (1 - rgba[3:]))
