@@ -165,13 +165,27 @@ def test_a_tint_recolours_the_drawing_and_keeps_white(few: encoder_training.Worl
     assert torch.equal(out[1], rgba[1])
 
 
-def test_a_batch_holds_no_item_twice_and_a_pass_holds_them_all() -> None:
-    quick = encoder_training.Settings(batch=4)
-    passed = torch.cat([encoder_training._items(12, quick, step) for step in range(3)])
+@pytest.mark.parametrize("grouped", [0.0, 0.5, 1.0])
+def test_a_batch_holds_no_item_twice_and_a_pass_holds_them_all(grouped: float) -> None:
+    quick = encoder_training.Settings(batch=4, grouped=grouped)
+    twelve = encoder_training.world(range(1000, 1001), captions.items()[::90][:12])
+    passed = torch.cat([encoder_training._items(twelve, quick, step) for step in range(3)])
     assert sorted(passed.tolist()) == list(range(12))
-    later = torch.cat([encoder_training._items(12, quick, step) for step in range(3, 6)])
+    later = torch.cat([encoder_training._items(twelve, quick, step) for step in range(3, 6)])
     assert sorted(later.tolist()) == list(range(12))
     assert passed.tolist() != later.tolist()
+
+
+def test_grouped_batches_bring_look_alikes_together() -> None:
+    names = captions.items()[::9]
+    source = encoder_training.world(range(1000, 1001), names)
+
+    def kinds(grouped: float) -> float:
+        settings = encoder_training.Settings(batch=12, grouped=grouped)
+        batches = [encoder_training._items(source, settings, step).tolist() for step in range(9)]
+        return sum(len({captions.category(names[item]) for item in batch}) for batch in batches) / len(batches)
+
+    assert kinds(1.0) < 3 < kinds(0.0)
 
 
 def test_full_sized_batches_have_clean_pictures_of_every_second_thing(few: encoder_training.World) -> None:
@@ -183,7 +197,7 @@ def test_full_sized_batches_have_clean_pictures_of_every_second_thing(few: encod
     assert full.clean.shape == (3, 3, 64, 64)
     assert full.nothing.shape == (2, 3, 64, 64)
     corners = full.clean[:, :, 0, 0][
-        [not opaque for opaque in few.drawings.opaque[encoder_training._items(6, QUICK, 9)][::2]]
+        [not opaque for opaque in few.drawings.opaque[encoder_training._items(few, QUICK, 9)][::2]]
     ]
     assert torch.allclose(corners, corners[:, :1].expand(-1, 3), atol=1e-6)
 

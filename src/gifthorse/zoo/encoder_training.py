@@ -51,6 +51,7 @@ class Settings:
         ramp: share of the steps over which the strengths rise from 0.4 of these to all of them.
         instances: drawings of each texture that are trained on.
         tinted: share of drawings redrawn in another colour, with its word before the caption.
+        grouped: share of the steps whose things come from few categories, so that look-alikes meet in a batch.
         every: steps between checkpoints.
     """
 
@@ -67,6 +68,7 @@ class Settings:
     ramp: float = 0.4
     instances: int = 40
     tinted: float = 0.08
+    grouped: float = 0.0
     every: int = 100
 
 
@@ -150,7 +152,7 @@ def batch_of(source: World, settings: Settings, step: int, steps: int) -> Batch:
     side = settings.small_side if step < settings.small * steps else SIDE
     dice = Dice(torch.Generator().manual_seed(settings.seed * 1_000_003 + step), side)
     ease = min(1.0, 0.4 + 0.6 * step / max(1.0, settings.ramp * steps))
-    items = _items(len(source.names), settings, step)
+    items = _items(source, settings, step)
     tints, words = _tints(source, items, dice, settings.tinted)
     absent = torch.ones(len(source.names), dtype=torch.bool)
     absent[items] = False
@@ -189,13 +191,20 @@ def nothing(n: int, dice: Dice) -> Tensor:
     return torch.cat([grounds, white])
 
 
-def _items(n: int, settings: Settings, step: int) -> Tensor:
-    """Indices of a step's items: consecutive parts of one shuffle a pass."""
+def _items(source: World, settings: Settings, step: int) -> Tensor:
+    """Indices of a step's items: consecutive parts of one order a pass, a shuffle of all or of whole categories."""
+    n = len(source.names)
     size = min(settings.batch, n)
     steps = n // size
-    order = torch.Generator().manual_seed(settings.seed * 7919 + 1 + step // steps)
-    start = step % steps * size
-    return torch.randperm(n, generator=order)[start : start + size]
+    turn, start = step // steps, step % steps * size
+    generator = torch.Generator().manual_seed(settings.seed * 7919 + 1 + turn)
+    order = torch.randperm(n, generator=generator)
+    if int((turn + 1) * settings.grouped) > int(turn * settings.grouped):
+        kinds = sorted({captions.category(name) for name in source.names})
+        place = torch.randperm(len(kinds), generator=generator)
+        rank = torch.tensor([int(place[kinds.index(captions.category(source.names[item]))]) for item in order.tolist()])
+        order = order[torch.argsort(rank, stable=True)].roll(-int(torch.randint(n, (1,), generator=generator)))
+    return order[start : start + size]
 
 
 def _tints(source: World, items: Tensor, dice: Dice, share: float) -> tuple[Tensor, list[str]]:
