@@ -100,12 +100,17 @@ def clean_pictures(names: Sequence[str]) -> Tensor:
     return rgba[:, :3] * rgba[:, 3:] + GREY * (1 - rgba[:, 3:])
 
 
+@functools.lru_cache(maxsize=4)
+def _embedded(encoder: Encoder, names: tuple[str, ...], words: bool) -> Tensor:
+    """Every item as an option, ``(K, D)``: the same in all exams about the same items."""
+    if words:
+        return encoder.texts([captions.captions(name)[0] for name in names])
+    return encoder.images(clean_pictures(names))
+
+
 def choices(encoder: Encoder, exam: Exam, *, words: bool) -> Tensor:
     """Probability of each option, ``(N, 8)``, with the options as words or as pictures."""
-    if words:
-        options = encoder.texts([captions.captions(name)[0] for name in exam.names])
-    else:
-        options = encoder.images(clean_pictures(exam.names))
+    options = _embedded(encoder, exam.names, words)
     cosines = encoder.images(exam.pictures) @ options.T
     return torch.softmax(encoder.scale * cosines.gather(1, exam.options), 1)
 
