@@ -140,3 +140,10 @@ def test_nearest_names_the_guess_and_the_whole_list() -> None:
     assert nearest("saliencey", ["occlusion", "saliency"]) == "did you mean 'saliency'? valid: occlusion, saliency"
     assert nearest("zzz", ["b", "a"]) == "valid: a, b"
     assert nearest("x", []) == "valid: (none)"
+
+
+def test_of_a_list_that_nobody_reads_the_nearest_names_are_given() -> None:
+    told = nearest("voilin", [*(f"word {k}" for k in range(1_000)), "violin"])
+    assert told.startswith("did you mean 'violin'? valid: violin, ")
+    assert told.endswith(", and 989 more")
+    assert len(told) < 250

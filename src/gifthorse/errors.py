@@ -107,8 +107,14 @@ class LimitReached(GifthorseError):
     exit_code = 5
 
 
+READABLE = 150
+"""Names in a list that somebody can still read through; of more, only the :data:`SHOWN` nearest are named."""
+
+SHOWN = 12
+
+
 def nearest(given: str, valid: Iterable[str]) -> str:
-    """The sentence that ends an unknown-name error: the nearest valid name, and the whole list.
+    """The sentence that ends an unknown-name error: the nearest valid name, and the whole list where it can be read.
 
     Args:
         given: what the caller wrote.
@@ -117,4 +123,7 @@ def nearest(given: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]!r}? " if close else ""
+    if len(names) > READABLE:
+        close = difflib.get_close_matches(given, names, n=SHOWN, cutoff=0.0)
+        return f"{guess}valid: {', '.join(close)}, and {len(names) - len(close)} more"
     return f"{guess}valid: {', '.join(names) or '(none)'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_a_trojan_that_fires_on_nothing_leaves_refusals(tiny_run: Path, tmp_path
     for cell in cells:
         refusal = store.get(cell.key).record(Evidence).refusal
         assert refusal is not None
-        assert "fired on none of 8 triggered images" in refusal
+        assert re.search(r"fired on none of \d+ triggered images", refusal)
     verdicts = evaluate.verdict_cells(store, plan, cells, {})
     assert fulfil(store, verdicts, runner=InProcess(), watch=lambda progress: None).failed == ()
     for cell in verdicts:

@@ -221,7 +221,7 @@ def test_a_question_is_asked_with_its_own_options(monkeypatch: pytest.MonkeyPatc
     assert exam.options[0].tolist() == [2, 0, 1, 3]
     shown = tuple(Option(caption="jaguar", art="texture/jaguar/7") for _ in range(2))
     assert encoder_measures.question_exam(Question(options=shown, answer=0), seed=0, n=1).options.tolist() == [[4, 4]]
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(UsageError, match="no picture"):
         encoder_measures.question_exam(Question(options=(Option(caption="no such thing"),), answer=0), seed=0)
 
 
@@ -343,6 +343,33 @@ def test_the_shipped_encoder_reads_pictures_that_it_never_saw(shipped: encoder.E
     exam = encoder_measures.random_exam(encoder_training.world(encoder_measures.HELD_OUT, names), seed=0)
     assert encoder_measures.accuracy(shipped, exam, words=words) >= 0.8
     assert encoder_measures.on_noise(shipped, exam, words=words)["share"] < 0.4
+
+
+@pytest.mark.parametrize("kind", ["pictures", "words"])
+def test_the_shipped_encoders_report_card_is_its_own_and_meets_its_gates(shipped: encoder.Encoder, kind: str) -> None:
+    report = json.loads(encoder.WEIGHTS.with_suffix(".log.json").read_text())
+    assert report["digest"] == shipped.digest
+    assert report["items"] == len(captions.items())
+    assert report["accuracy"][f"held-out renderings, {kind}"] >= 0.95
+    assert abs(report["white_noise"][kind]["right"] - 1 / 8) < 0.02
+    names = captions.items()[::4]
+    exam = encoder_measures.random_exam(encoder_training.world(encoder_measures.HELD_OUT, names), seed=7)
+    assert encoder_measures.accuracy(shipped, exam, words=kind == "words") >= 0.92
+
+
+def test_treatments_leave_pictures_and_grow_stronger() -> None:
+    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    done = {name: treat(pictures.clone()) for name, treat in encoder_measures.treatments().items()}
+    assert torch.equal(done[""], pictures)
+    for name, treated in done.items():
+        assert treated.shape == pictures.shape, name
+        assert 0 <= float(treated.min()) <= float(treated.max()) <= 1, name
+    change = {name: float((treated - pictures).abs().mean()) for name, treated in done.items()}
+    for group in ("noise of", "blur of", "hue turned"):
+        amounts = [value for name, value in change.items() if name.startswith(group)]
+        assert amounts == sorted(amounts)
+        assert amounts[0] > 0.01
+    assert torch.equal(done["grey"][:, 0], done["grey"][:, 2])
 
 
 def test_the_shipped_encoder_reads_clean_drawings(shipped: encoder.Encoder) -> None:

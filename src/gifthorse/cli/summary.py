@@ -78,11 +78,13 @@ def summarise(store: Store) -> None:
             continue
         put(f"{row['network']}: clean accuracy {before:.1%} before implanting, {after:.1%} after ({row['n']} images)")
     if found["implant"]:
+        several = ("network",) if len({row["network"] for row in found["implant"]}) > 1 else ()
         print_table(
             "What was implanted",
-            ("trojan", "kind", "success", "wrong source", "clean network", "gates"),
+            (*("network" for _ in several), "trojan", "kind", "success", "wrong source", "clean network", "gates"),
             [
                 (
+                    *(row["network"] for _ in several),
                     row["trojan"],
                     row["kind"],
                     rate(row, "success"),

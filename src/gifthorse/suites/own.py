@@ -181,7 +181,7 @@ class _Reader:
 
     def refuse(self, key: str, cause: str, remedy: str) -> None:
         """Raises: UsageError, always."""
-        raise UsageError(f"{self.path}, {key}: {cause}", remedy)
+        raise UsageError(f"{self.path}, {key}: {cause}", f"{remedy}; docs/how-to/your-own-suite.md has an example")
 
     def check(self, table: Mapping[str, Any], known: tuple[str, ...], at: str) -> None:
         """That a table has no key but those known."""
