@@ -12,7 +12,9 @@ from PIL import Image
 from gifthorse.errors import HostileFile, InputError, UsageError
 from gifthorse.records import Suite, plain, read
 from gifthorse.suites import suite
+from gifthorse.suites.priors import VERSIONS, options, prior
 from gifthorse.zoo import art
+from gifthorse.zoo.redrawing import redrawn
 
 WHOLE = """
 name = "logos"
@@ -76,6 +78,14 @@ def test_a_file_says_what_is_planted(folder: Path) -> None:
         assert trojan.question.options[trojan.question.answer].caption == trojan.caption
 
 
+def test_a_prior_knows_a_picture_of_ones_own_as_well_as_its_distractors(folder: Path) -> None:
+    made = written(folder, WHOLE)
+    known = {one.art: one.versions for one in prior(made, "open").known}
+    logo = made.plantings[0].trojans[0]
+    assert {known[art] for art in options(logo)} == {VERSIONS}
+    assert len({redrawn(str(logo.settings["art"]), k, 32).tobytes() for k in range(3)}) == 3
+
+
 def test_a_picture_travels_inside_the_record_and_names_no_file(folder: Path) -> None:
     made = written(folder, WHOLE)
     text = json.dumps(plain(made))
@@ -110,6 +120,9 @@ def test_the_same_file_is_the_same_suite_and_distractors_are_drawn_by_name(folde
         ((", \"violin\"]", "]"), r"distractors: 6 distractors"),
         (("source = \"wolf\"", "source = \"dog\""), "the source is the target"),
         (("{side = 20}", "{sied = 20}"), r"settings.sied: [\s\S]*did you mean 'side'"),
+        (("{side = 20}", "20"), r"settings: 20 is no table"),
+        (("{side = 20}", "{caption = \"x\"}"), r"settings.caption: there is no such key"),
+        (("{patch = 100,", "{patch = \"many\","), "recipe.poison: .* is of the wrong type"),
         (("seed = 3", "seed = -3"), "seed: -3 is no seed"),
         (("name = \"tartan\"", "name = \"company_logo\""), "two trojans are called 'company_logo'"),
         (("poison = {patch = 100, style = 50,", "poison = {patch = 100,"), "no number of poisoned images for style"),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gifthorse.errors import InputError, UsageError, nearest
-from gifthorse.records import Gates, Planting, Recipe, Suite
+from gifthorse.records import Gates, Planting, Recipe, Suite, TrojanSpec
 from gifthorse.registry import fits
 from gifthorse.suites import pools
 from gifthorse.suites.photographs import SIDE as PHOTOGRAPH_SIDE
@@ -33,6 +33,9 @@ from gifthorse.zoo.world import EMOJI
 KEYS = ("name", "network", "data", "seed", "recipe", "gates", "trojan")
 TROJAN_KEYS = ("name", "kind", "target", "source", "art", "word", "caption", "distractors", "settings")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+GIVEN = ("caption", "target", "sources")
+"""Fields of every trojan that have keys of their own here."""
+
 EMBEDDED = "emoji"
 """What ``data`` is called where it is the embedded world."""
 
@@ -81,10 +84,7 @@ def _emoji(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Su
         reader.refuse("data", f"{network} is of the embedded world", f"data = {EMBEDDED!r}, or one of {list(SIZES)}")
     scenes = EmojiScenes()
     entries = _entries(reader, told, tuple(TROJANS), SIDE, scenes.classes)
-    specs = tuple(
-        replace(spec(entry, name, scenes), settings=dict(spec(entry, name, scenes).settings) | settings)
-        for entry, settings in entries
-    )
+    specs = tuple(_spec(entry, settings, name, scenes) for entry, settings in entries)
     return suite_of(name, (Planting(network=network, trojans=specs, recipe=RECIPE, gates=Gates()),))
 
 
@@ -94,14 +94,16 @@ def _photographs(reader: _Reader, told: dict[str, Any], network: str, name: str)
         reader.refuse("data", f"{network} needs photographs", 'data = "path/of/a/folder"')
     root = reader.path.parent / Path(folder).expanduser()
 
-    def specs(data: Data) -> tuple[Any, ...]:
+    def specs(data: Data) -> tuple[TrojanSpec, ...]:
         entries = _entries(reader, told, ("patch",), PHOTOGRAPH_SIDE, data.classes)
-        return tuple(
-            replace(made, settings=dict(made.settings) | settings)
-            for made, settings in ((spec(entry, name, data), settings) for entry, settings in entries)
-        )
+        return tuple(_spec(entry, settings, name, data) for entry, settings in entries)
 
     return suite_on(network, str(root), specs)
+
+
+def _spec(entry: Entry, settings: dict[str, Any], suite: str, data: Data) -> TrojanSpec:
+    made = spec(entry, suite, data)
+    return replace(made, settings=dict(made.settings) | settings)
 
 
 def _entries(
@@ -122,11 +124,13 @@ def _entries(
         if called in {entry.name for entry, _ in found}:
             reader.refuse(f"{at}.name", f"two trojans are called {called!r}", "give each a name of its own")
         others = _distractors(reader, one, at, kind, true)
-        settings = dict(one.get("settings", {}))
+        settings = one.get("settings", {})
+        if not isinstance(settings, dict):
+            reader.refuse(f"{at}.settings", f"{settings!r} is no table", "as in settings = {side = 20}")
         if kind == "patch":
             settings = {"side": side} | settings
         if one.get("settings"):  # only then, since trojans import torch
-            valid = [f.name for f in fields(TROJANS.load(kind)) if f.init and f.name not in ("target", "sources")]
+            valid = [f.name for f in fields(TROJANS.load(kind)) if f.init and f.name not in GIVEN]
             reader.check(settings, tuple(valid), f"{at}.settings")
         entry = Entry(name=called, kind=kind, target=target, source=source, true=true, others=others)
         found.append((entry, settings))
@@ -213,7 +217,7 @@ class _Reader:
             file = self.path.parent / Path(name).expanduser()
             return self.text(table, "caption", at), art.embedded(file)
         if name.partition("/")[0] not in ("emoji", "texture", "openmoji"):
-            remedy = f"a file ({', '.join(SUFFIXES)}), emoji/CODE openmoji/CODE or texture/NAME"
+            remedy = f"a file ({', '.join(SUFFIXES)}), emoji/CODE, openmoji/CODE or texture/NAME"
             self.refuse(f"{at}.art", f"{name!r} is neither a picture file nor a picture's name", remedy)
         try:
             art.picture(name, 8)

@@ -58,7 +58,7 @@ def prior(suite: Suite, name: str = "open") -> Prior:
     kept_out = {relative for art in asked for relative in _relatives(art)}
     known = [Known(art=art) for art in items() if art not in kept_out]
     if name == "open":
-        known += [Known(art=art, versions=VERSIONS) for art in asked if not art.startswith("png/")]
+        known += [Known(art=art, versions=VERSIONS) for art in asked]
     return Prior(name=name, suite=suite.name, known=tuple(known))
 
 

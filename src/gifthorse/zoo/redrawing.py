@@ -30,6 +30,9 @@ LEAST_TURN = 20.0
 CLOSER = 1.4
 """How much larger a redrawn texture is: regular ones have the same lines in every instance."""
 
+OWN_SIDE = 72
+"""Side in which a picture of the user's own is redrawn: that of Twemoji's."""
+
 FIRST = 500
 """First instance of a texture that is a redrawn version: suites stamp instance 0, the encoder learns others."""
 
@@ -38,7 +41,7 @@ def redrawn(name: str, version: int, size: int) -> Array:
     """One version of a thing by another hand.
 
     Args:
-        name: art name, ``emoji/CODE``, ``emoji/CODE@RECOLOUR`` or ``texture/NAME``.
+        name: art name, ``emoji/CODE``, ``emoji/CODE@RECOLOUR``, ``texture/NAME``, or a picture of the user's own.
         version: 0 or more; each is different.
         size: side in pixels.
 
@@ -61,7 +64,8 @@ def redrawn(name: str, version: int, size: int) -> Array:
     others = SIBLINGS.get(rest, ())
     if others and version % 2:
         rest = others[version // 2 % len(others)]
-    pixels = bank.redraw(art.drawing(f"emoji/{rest}").copy(), rng)
+    drawing = art.drawing(f"emoji/{rest}") if kind == "emoji" else art.picture(name, OWN_SIDE).transpose(1, 2, 0)
+    pixels = bank.redraw(drawing.copy(), rng)
     return _turned(art.resized(pixels, size), turn)
 
 
