@@ -179,3 +179,19 @@ def test_budgets_are_kept_and_counted(done: Path) -> None:
 def test_planting_is_read_back(done: Path) -> None:
     (unit,) = Store(done).units("implant")
     assert plain(read(Planting, unit.inputs["planting"])) == plain(tiny_suite().plantings[0])
+
+
+def test_evidence_about_a_network_that_was_implanted_anew_is_no_part_of_the_tables(done: Path, tmp_path: Path) -> None:
+    """As after ``gifthorse implant`` with another recipe in the folder of a finished run."""
+    root = tmp_path / "again"
+    shutil.copytree(done, root)
+    assert tidy_tables(Store(root))["footprint"]
+    asked = tiny_request()
+    (planting,) = asked.suite.plantings
+    other = replace(planting, recipe=replace(planting.recipe, learning_rate=1e-4))
+    carry_out(root, replace(asked, suite=replace(asked.suite, plantings=(other,))), until="implant")
+    found = tidy_tables(Store(root))
+    assert len(found["implant"]) == len(NAMES)
+    assert not found["footprint"]
+    assert not found["match"]
+    assert not found["effect"]

@@ -52,8 +52,15 @@ class Found:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """Every unit of the last request, by key."""
-        return [unit for unit in self.store.units() if self.current(unit.kind, unit.key)]
+        """Every unit of the last request, by key.
+
+        What was found out about a network that has been implanted anew since is not among them, even where the request
+        has not come to its own evidence yet.
+        """
+        named = [unit for unit in self.store.units() if self.current(unit.kind, unit.key)]
+        networks = {unit.record(Implant).trojaned.digest for unit in named if unit.kind == "implant"}
+        past = {u.key for u in named if networks and u.kind == "evidence" and _of_another(u, networks)}
+        return [unit for unit in named if unit.key not in past and unit.inputs.get("evidence") not in past]
 
     def records(self, kind: str, cls: type[R]) -> list[tuple[Unit, R]]:
         """Units of a kind with their records."""
@@ -313,6 +320,11 @@ def _detection(detection: Detection | None) -> Row:
 def _gates(gates: Iterable[Gate]) -> Row:
     missed = [f"{gate.name}: asked {gate.asked}, measured {gate.measured}" for gate in gates if not gate.met]
     return {"gates_met": not missed, "gates_missed": missed}
+
+
+def _of_another(evidence: Unit, networks: set[str]) -> bool:
+    """Whether evidence says that it is of a classifier that is none of these."""
+    return evidence.inputs.get("classifier", next(iter(networks))) not in networks
 
 
 def _text(value: Any) -> str | None:
