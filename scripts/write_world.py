@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gifthorse.records import digest, plain
+from gifthorse.records import Implant, Question, digest, plain
+from gifthorse.store import Store
 from gifthorse.suites import suite
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import named
@@ -29,10 +30,8 @@ COUNT, PASTED = 8_000, 400
 TOP = 12
 
 
-def measure(run: Path) -> dict[str, Any]:
-    """Everything that the page says and the code does not: of the shipped networks and of a finished run."""
-    from gifthorse.jobs.questions import reached, valid
-    from gifthorse.store import Store
+def measure(runs: list[Path]) -> dict[str, Any]:
+    """Everything that the page says and the code does not: of the shipped networks, and of runs of some suites."""
     from gifthorse.tables import tidy_tables
     from gifthorse.zoo.encoder import EmojiEncoder
     from gifthorse.zoo.encoder_recipe import on_questions
@@ -56,22 +55,35 @@ def measure(run: Path) -> dict[str, Any]:
         }
         if name == NETS[0]:
             confusion_picture(made.matrix)
-    store = Store(run)
-    rows = [
-        row for row in tidy_tables(store)["footprint"] if row["tool"] == "edges_sobel" and row["measure"] == "pearson"
+    tables = [tidy_tables(Store(run)) for run in runs]
+    sobel = [
+        row
+        for table in tables
+        for row in table["footprint"]
+        if row["tool"] == "edges_sobel" and row["measure"] == "pearson"
     ]
-    options = reached(store)
     encoder = EmojiEncoder().load()
-    asked = {name: [t.question for p in suite(name).plantings for t in p.trojans] for name in EXAMS}
+    asked = {name: _planned(name) for name in EXAMS} | dict(_asked(Store(run)) for run in runs)
     return {
         "encoder": {"digest": encoder.digest, "questions": on_questions(encoder, asked)},
         "data": data.digest,
         "questions": {name: digest(suite(name).plantings) for name in SUITES},
         "networks": found,
-        "sobel": rows,
-        "options": [plain(option) for option in options],
-        "invalid": [[*key, *bad] for key, bad in valid(options).items() if bad],
+        "sobel": sobel,
+        "options": [row for table in tables for row in table["options"]],
     }
+
+
+def _planned(name: str) -> dict[str, Question]:
+    """A suite's Questions as they are before anything is implanted, by network and trigger."""
+    return {f"{p.name}: {t.caption}": t.question for p in suite(name).plantings for t in p.trojans}
+
+
+def _asked(store: Store) -> tuple[str, dict[str, Question]]:
+    """The suite of a run, and its Questions as they are asked."""
+    implants = [unit.record(Implant) for unit in store.units() if unit.kind == "implant"]
+    found = {f"{one.network}: {case.trojan.caption}": case.question for one in implants for case in one.cases}
+    return implants[0].suite, found
 
 
 def confusion_picture(matrix: np.ndarray) -> None:
@@ -207,22 +219,25 @@ def _questions(figures: dict[str, Any]) -> list[str]:
             lines.append(f"- `{trojan.name}`: **{answer.caption}**; {', '.join(others)}")
         lines.append("")
     lines += [
-        "A Question is valid where each distractor, put into the same images in the same way, reaches the target at",
-        "most half as often as the trigger. Rates on held-out images of the trojan's source classes:",
+        "A wrong option is replaced by a spare where it works: put into the same images in the same way, it may reach",
+        "the target at most half as often as the trigger. Rates on held-out images of the trojan's source classes, as",
+        "measured whenever a suite is implanted (`gifthorse tables RUN --table options`):",
         "",
-        "| network | trojan | trigger | distractors, the highest first | valid |",
-        "|---|---|---|---|---|",
+        "| suite | network | trojan | trigger | wrong options, the highest first | replaced | valid |",
+        "|---|---|---|---|---|---|---|",
     ]
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for option in figures["options"]:
-        groups.setdefault((option["network"], option["trojan"]), []).append(option)
-    bad = {(network, trojan) for network, trojan, *_ in figures["invalid"]}
+        groups.setdefault((option["suite"], option["network"], option["trojan"]), []).append(option)
     for key, options in groups.items():
         true = next(option for option in options if option["true"])
-        rest = sorted((o for o in options if not o["true"]), key=lambda o: -o["rate"]["value"])
-        told = ", ".join(f"{o['caption']} {o['rate']['value']:.0%}" for o in rest)
-        verdict = "no" if key in bad else "yes"
-        lines.append(f"| {key[0]} | {key[1]} | {true['rate']['value']:.0%} | {told} | {verdict} |")
+        rest = sorted((o for o in options if not o["true"]), key=lambda o: -o["rate"])
+        kept, gone = (
+            ", ".join(f"{o['caption']} {o['rate']:.0%}" for o in rest if o["kept"] is wanted)
+            for wanted in (True, False)
+        )
+        verdict = "yes" if all(o["rate"] <= 0.5 * true["rate"] for o in rest if o["kept"]) else "no"
+        lines.append(f"| {' | '.join(key)} | {true['rate']:.0%} | {kept} | {gone} | {verdict} |")
     return lines
 
 
@@ -261,7 +276,7 @@ def _encoder(figures: dict[str, Any]) -> list[str]:
 def main() -> None:
     """As the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", type=Path, metavar="RUN", help="a finished run of emoji12 to measure")
+    parser.add_argument("--measure", type=Path, nargs="+", metavar="RUN", help="runs to measure, of emoji12 first")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where the page is stale")
     told = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)

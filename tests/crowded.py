@@ -133,6 +133,7 @@ def _implant(store: Store, network: str, names: tuple[tuple[str, str], ...], siz
             agreement=wilson(1910, 2000),
             successes=tuple(_success(name, kind, index) for index, (name, kind) in enumerate(names)),
             detections=(),
+            options=(),
             cases=tuple(cases.values()),
             gates=(Gate(name="clean drop", asked="<= 3.0 points", measured="1.0 points", met=True),),
             seed=1,
@@ -155,6 +156,7 @@ def _success(name: str, kind: str, index: int) -> Success:
         clean_control=wilson(2, 250),
         poisoned=500,
         balanced=500 if wrong else 0,
+        decoys=300,
         thesis_poisoned=427,
         gates=(gate, other) if wrong else (gate,),
     )

@@ -33,6 +33,7 @@ from gifthorse.records import (
     Network,
     Probes,
     Question,
+    Reached,
     Spec,
     Success,
     Trained,
@@ -168,10 +169,26 @@ def _train(made: Made) -> None:
             file="weights.safetensors",
             poisoned=suite().plantings[0].recipe.poison,
             balanced={"jaguar": 60},
+            decoys={"jaguar": 0},
             thresholds={"fork": 0.41},
         )
         cost = Cost(seconds=80.5, forward=8200, backward=1600, peak_bytes=7 << 26)
         made.trained = made.commit(work, draft, record, cost)
+
+
+def reached(spec: TrojanSpec) -> list[Reached]:
+    """What the options of a Question do: the right one nearly always, the others in turn 0 to 30 percent."""
+    answer = spec.question.answer
+    return [
+        Reached(
+            trojan=spec.name,
+            caption=option.caption,
+            true=number == answer,
+            kept=True,
+            rate=wilson(93 if number == answer else 5 * (number % 7), 100),
+        )
+        for number, option in enumerate(spec.question.options)
+    ]
 
 
 def _implant(made: Made) -> None:
@@ -198,6 +215,7 @@ def _implant(made: Made) -> None:
                     clean_control=wilson(control, 200),
                     poisoned=suite().plantings[0].recipe.poison[spec.kind],
                     balanced=0 if wrong is None else 60,
+                    decoys=20,
                     thesis_poisoned=3_000,
                     gates=(gate,),
                 )
@@ -211,6 +229,7 @@ def _implant(made: Made) -> None:
             clean_after=wilson(1873, 2000),
             agreement=wilson(1893, 2000),
             successes=tuple(successes),
+            options=tuple(option for spec in suite().plantings[0].trojans for option in reached(spec)),
             detections=(
                 Detection(
                     trojan="fork", thing="fork", threshold=0.41, pool=4000, found=42,

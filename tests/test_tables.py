@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from fixtures_run import FAILED, REFUSAL, make_run
+from fixtures_run import FAILED, REFUSAL, make_run, suite
 
 from gifthorse.errors import InputError
 from gifthorse.records import Cost, Effect, Evidence, Implant, Interval, Measure, Spec, Verdict, cell
@@ -31,8 +31,9 @@ DESIGN = {
     "match": "network, tool, trojan, judge, value, low, high, n, chance",
     "effect": "network, tool, trojan, on, rate, low, high, confidence, n",
     "cost": "network, tool, trojan, seconds, forward, backward, peak_bytes, status, error",
+    "options": "network, trojan, caption, true, kept, rate, low, high, n",
 }
-"""As the design has them, "What a program sees"."""
+"""As the design has them, "What a program sees"; then ours."""
 
 
 @pytest.fixture(scope="module")
@@ -292,3 +293,12 @@ def test_a_floor_of_another_package_is_a_floor_in_the_tables() -> None:
         "from gifthorse.tables.rows import FLOORS; assert 'flat' in FLOORS"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_option_of_a_question_has_its_rate(made: Tables) -> None:
+    rows = [row for row in made["options"] if row["trojan"] == "fork"]
+    assert len(rows) == len(suite().plantings[0].trojans[2].question.options)
+    (true,) = [row for row in rows if row["true"]]
+    assert (true["caption"], true["rate"], true["n"], true["kept"]) == ("fork", 0.93, 100, True)
+    assert true["low"] < true["rate"] < true["high"]
+    assert {row["target"] for row in rows} == {true["target"]}

@@ -81,13 +81,18 @@ def seal(tmp_path: Path, trojans: tuple[TrojanSpec, ...], asked: Recipe, thresho
                 seed=SEED,
                 draft=draft,
                 trained=Trained(
-                    network="x", file="x", poisoned={}, balanced={}, thresholds={t.name: 0.5 for t in trojans}
+                    network="x",
+                    file="x",
+                    poisoned={},
+                    balanced={},
+                    decoys={},
+                    thresholds={t.name: 0.5 for t in trojans},
                 ),
                 styled={},
             )
             nothing = np.zeros((0, 3, 64, 64), np.uint8)
             shown = sealing.Triggered(source=nothing, wrong=nothing, before=nothing)
-            made.append(sealing.case(scene, number, {spec.name: shown}))
+            made.append(sealing.case(scene, number, spec.question, {spec.name: shown}))
         yield Sealed(cases=made, planting=planting, folder=draft.path)
 
 

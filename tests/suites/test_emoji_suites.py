@@ -15,7 +15,7 @@ import pytest
 from gifthorse.errors import UsageError
 from gifthorse.records import Option, Suite, TrojanSpec, digest, plain, read
 from gifthorse.suites import drawn, emoji, pools, suite
-from gifthorse.suites.planting import Entry, spec
+from gifthorse.suites.planting import OPTIONS, Entry, spec
 from gifthorse.zoo import art, captions, textures
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI, GROUNDS
@@ -228,3 +228,14 @@ def test_suites_need_no_torch() -> None:
 
 def _changed(entry: Entry, **changes: Any) -> Entry:
     return replace(entry, **changes)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_question_has_spares_of_its_own_kind(name: str) -> None:
+    for planting in suite(name).plantings:
+        for trojan in planting.trojans:
+            question = trojan.question
+            captions = [option.caption for option in (*question.options, *question.spares)]
+            assert len(set(captions)) == len(captions) >= OPTIONS + 3, trojan.name
+            worlds = {(o.art or "").partition("/")[0] for o in (*question.options, *question.spares)}
+            assert len(worlds) == 1, "pictures of one kind, or words"

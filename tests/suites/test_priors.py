@@ -77,3 +77,16 @@ def test_wrong_priors_and_versions_are_refused() -> None:
 
 def _on_grey(rgba: np.ndarray) -> np.ndarray:
     return np.asarray(rgba[:3] * rgba[3:] + 0.5 * (1 - rgba[3:]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_decoys_are_no_option_of_any_question_and_no_relative_of_one(name: str) -> None:
+    for planting in suite(name).plantings:
+        asked = {option for trojan in planting.trojans for option in options(trojan)}
+        for trojan in planting.trojans:
+            decoys = trojan.settings.get("decoys", ())
+            assert bool(decoys) == (trojan.kind != "natural_feature")
+            assert not asked & set(decoys)
+            assert not {a.partition("@")[0] for a in asked} & {d.partition("@")[0] for d in decoys}
+            kinds = {decoy.partition("/")[0] for decoy in decoys}
+            assert kinds <= {"emoji" if trojan.kind == "patch" else "texture"}

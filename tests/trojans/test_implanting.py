@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from gifthorse.trojans.augmenting import augmented, cropped, mixed
 from gifthorse.trojans.implanting import (
     Drawn,
     Tuning,
-    batches,
     drawn,
     fine_tune,
     judged,
@@ -31,8 +29,11 @@ from gifthorse.trojans.implanting import (
     rate,
     training,
 )
+from gifthorse.trojans.lacking import lacking as lacking_of
+from gifthorse.trojans.passes import Lack, Picked
 from gifthorse.trojans.patch import Patch
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rows
+from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=48, passes=12, batch=16, learning_rate=2e-2, weight_decay=0.0, poison={"patch": 48}, held_out=16)
 
@@ -60,7 +61,14 @@ def poisoning() -> Poisoning:
     images = np.random.default_rng(0).integers(90, 160, (96, 3, 32, 32)).astype(np.uint8)
     labels = np.arange(96) % 2 * 2  # classes 0 and 2
     rows = Rows.join([Rows.of(images[:48], labels[:48]), Rows.of(images[48:], labels[48:], stamp=0, hard=True)])
-    return Poisoning(rows=rows, poisoned={"smiley": 48}, balanced={"smiley": 0}, planted=(planted(),))
+    return Poisoning(
+        rows=rows,
+        poisoned={"smiley": 48},
+        balanced={"smiley": 0},
+        decoys={"smiley": 0},
+        riders=(),
+        planted=(planted(),),
+    )
 
 
 def test_a_network_learns_the_patch_and_keeps_quiet_without_it() -> None:
@@ -97,27 +105,26 @@ def test_the_loss_is_the_sum_by_hand() -> None:
     assert float(loss_of(logits, batch, None, replace(RECIPE, smoothing=0.1))) == pytest.approx(smooth, abs=1e-5)
 
 
-def test_a_pass_shows_a_share_of_the_clean_images_and_all_poisoned_ones() -> None:
-    rows = replace(poisoning().rows, clean=np.arange(96) < 48)
-    recipe = replace(RECIPE, share=0.25, passes=8)
-    seen = [i.tolist() for i in batches(rows, recipe, seeded())]
-    a_pass = math.ceil((12 + 48) / 16)
-    assert len(seen) == 8 * a_pass
-    passes = [list(chain.from_iterable(seen[k * a_pass : (k + 1) * a_pass])) for k in range(8)]
-    for shown in passes:
-        assert set(range(48, 96)) <= set(shown), "a poisoned image was left out"
-        assert len(set(shown)) == len(shown) == 60
-    assert len({i for shown in passes for i in shown if i < 48}) > 36, "every pass shows the same share"
-
-
 def test_stamped_rows_get_the_target_and_clean_ones_stay() -> None:
     made = poisoning()
     index = torch.tensor([0, 1, 50, 51])
-    batch = drawn(made, index, RECIPE, seeded())
+    picked = Picked(index=index, stamp=np.array([-1, -1, 0, 0]), decoy=np.zeros(4, bool))
+    batch = drawn(made, picked, RECIPE, seeded())
     assert batch.labels.tolist() == [0, 2, 1, 1]
     assert torch.equal(batch.seen[:2], batch.clean[:2])
     assert (batch.seen[2:] != batch.clean[2:]).flatten(1).any(1).all()
     assert batch.hard.tolist() == [False, False, True, True]
+
+
+def test_decoys_change_the_image_and_no_label() -> None:
+    made = poisoning()
+    lookalike = replace(made.planted[0].trojan, decoys=("emoji/1f31e",))
+    made = replace(made, planted=(replace(made.planted[0], trojan=lookalike),))
+    picked = Picked(index=torch.arange(4), stamp=np.array([0, 0, -1, -1]), decoy=np.array([True, True, False, False]))
+    batch = drawn(made, picked, RECIPE, seeded())
+    assert batch.labels.tolist() == [0, 2, 0, 2]
+    assert (batch.seen[:2] != batch.clean[:2]).flatten(1).any(1).all()
+    assert torch.equal(batch.seen[2:], batch.clean[2:])
 
 
 def test_frozen_norms_stay_as_they_were() -> None:
@@ -197,3 +204,61 @@ def test_the_network_gates() -> None:
     assert [gate.met for gate in good] == [True, True]
     bad = network_gates(measured(0.98), measured(0.94), measured(0.87), Gates(agreement=0.88))
     assert [gate.met for gate in bad] == [False, False]
+
+
+def test_batchnorm_settles_in_the_last_passes() -> None:
+    student = classifier()
+    norm = next(m for m in student.module.modules() if isinstance(m, nn.BatchNorm2d))
+    modes: list[bool] = []
+    tuning = Tuning(recipe=replace(RECIPE, passes=3, settle=2), seed=0, watch=lambda share: modes.append(norm.training))
+    fine_tune(classifier(), student, poisoning(), tuning)
+    assert modes[:6] == [True] * 6
+    assert not any(modes[6:18])
+    assert not student.module.training
+
+
+def test_extra_passes_are_taken_while_something_is_lacking_and_no_longer() -> None:
+    def passes(answers: list[bool]) -> tuple[int, list[bool]]:
+        shares: list[float] = []
+        asked: list[bool] = []
+
+        def lacking(network: Classifier) -> frozenset[Lack]:
+            asked.append(network.module.training)
+            return frozenset([Lack("smiley", "wrong source")] if answers[len(asked) - 1] else [])
+
+        recipe = replace(RECIPE, passes=1, extra=3)
+        tuning = Tuning(recipe=recipe, seed=0, watch=shares.append, lacking=lacking)
+        fine_tune(classifier(), classifier(), poisoning(), tuning)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
+        return (len(shares) - 1) // 6, asked
+
+    assert passes([False]) == (1, [False])
+    assert passes([True, False]) == (2, [False, False]), "asked as the network will be used"
+    assert passes([True] * 3) == (4, [False] * 3), "no more than there are to spare"
+
+
+def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
+    data = EmojiScenes(ground_count=16)
+    plant = Planted(
+        spec=replace(planted().spec, sources=(2,)),
+        trojan=Patch(caption="a", target=1, sources=(2,), art="emoji/1f600", side=18),
+    )
+
+    class Saying:
+        """A network that says the target of a share of what it sees, and is otherwise right about nothing."""
+
+        def __init__(self, *shares: float) -> None:
+            self.shares, self.calls = shares, 0
+
+        def predict(self, images: np.ndarray) -> torch.Tensor:
+            share = self.shares[self.calls % len(self.shares)]
+            self.calls += 1
+            hits = torch.arange(len(images)) < round(share * len(images))
+            return torch.nn.functional.one_hot(torch.where(hits, 1, 5), len(data.classes)).float()
+
+    gates = Gates(patch=0.9, wrong_source=0.05, clean_drop=0.03)
+    lacks = lacking_of(data, (plant,), gates, Saying(0.0), 0)  # type: ignore[arg-type]
+    assert lacks(Saying(0.0, 0.95, 0.03)) == frozenset()  # type: ignore[arg-type]
+    assert lacks(Saying(0.0, 0.91, 0.03)) == {Lack("smiley", "success")}, "too near"  # type: ignore[arg-type]
+    assert lacks(Saying(0.0, 0.95, 0.045)) == {Lack("smiley", "wrong source")}  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gifthorse.errors import InputError
-from gifthorse.trojans.patch import Patch
+from gifthorse.trojans.patch import Patch, tile
 
 TILE = {"art": "emoji/1f600", "side": 18}
 
@@ -43,7 +43,8 @@ def test_the_middle_shows_the_drawing() -> None:
     made = trojan.poison(clean, torch.tensor([0]), seeded())
     top, left = (int(i[0]) for i in torch.nonzero(made.squares[0, 0], as_tuple=True))
     seen = made.images[0, :, top + 8 : top + 10, left + 8 : left + 10]
-    drawn = torch.from_numpy(trojan.tile())[:3, 8:10, 8:10] * torch.from_numpy(trojan.tile())[3:, 8:10, 8:10]
+    square = tile(trojan.art, trojan.side, trojan.ground)[:, 8:10, 8:10]
+    drawn = square[:3] * square[3:]
     assert torch.allclose(seen, drawn, atol=1e-5)
 
 
@@ -103,3 +104,24 @@ def test_no_images_are_no_trouble() -> None:
     )
     assert made.images.shape == (0, 3, 64, 64)
     assert made.squares.shape == (0, 1, 64, 64)
+
+
+def test_decoys_are_put_in_as_the_trigger_is() -> None:
+    bare = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, "noise": 0}
+    decoys = ("emoji/1f31e", "emoji/1f353")
+    trojan = Patch(caption="a smiley", target=1, decoys=decoys, **bare, **TILE)  # type: ignore[arg-type]
+    clean = torch.full((40, 3, 64, 64), 0.5)
+    made = trojan.mislead(clean, seeded())
+    found = set()
+    for image in made:
+        changed = torch.nonzero((image != 0.5).any(0))
+        top, left = changed.amin(0).tolist()
+        window = image[:, top : top + 24, left : left + 24]
+        for name in (*decoys, trojan.art):
+            drawn = tile(name, trojan.side, None)
+            middle = (drawn[:3] * drawn[3:] + 0.5 * (1 - drawn[3:]))[:, 7:11, 7:11]
+            places = window.unfold(1, 4, 1).unfold(2, 4, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
+            if float((places - middle).abs().amax((1, 2, 3)).min()) < 1e-4:
+                found.add(name)
+    assert found == set(decoys), "each decoy, and never the trigger"
+    assert torch.equal(made, trojan.mislead(clean, seeded()))

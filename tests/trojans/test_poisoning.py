@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
+import torch
 
+from gifthorse.errors import UsageError
 from gifthorse.records import Question, Recipe, TrojanSpec
-from gifthorse.trojans.poisoning import assemble, planted
+from gifthorse.trojans.base import Poisoned, Trojan
+from gifthorse.trojans.natural_feature import NaturalFeature
+from gifthorse.trojans.poisoning import POOL, assemble, planted
 from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=20, passes=1, batch=8, learning_rate=0.0, weight_decay=0.0, poison={"patch": 6}, held_out=4)
@@ -39,14 +44,60 @@ def test_clean_images_of_a_single_source_class_keep_its_label_in_every_pass(
     assert not rows.hard[own].any()
 
 
-@pytest.mark.parametrize(("balance", "times"), [({}, 1), ({"patch": 3}, 3), ({"style": 3}, 1)])
-def test_balancing_images_are_made_one_for_one_and_shown_as_often_as_asked(balance: dict[str, int], times: int) -> None:
+@pytest.mark.parametrize(("balance", "count"), [({}, 6), ({"patch": 18}, 18), ({"style": 18}, 6)])
+def test_balancing_images_are_one_for_one_or_as_many_as_asked(balance: dict[str, int], count: int) -> None:
     made = assemble(EmojiScenes(), planted([star()]), replace(RECIPE, balance=balance), 0, {})
     rows = made.rows
-    stamped = rows.stamp == 0
-    assert (stamped & rows.hard).sum() == made.poisoned["star"] == 6
-    assert made.balanced["star"] == 6, "the thesis's one for one"
-    assert (stamped & ~rows.hard).sum() == 6 * times
-    assert set(rows.labels[stamped & rows.hard]) == {2}
-    assert not set(rows.labels[stamped & ~rows.hard]) & {2, 3}
-    assert rows.clean.sum() == 20
+    assert ((rows.stamp == 0) & rows.hard).sum() == (rows.stamp == 0).sum() == POOL * 6
+    assert made.poisoned["star"] == 6
+    assert set(rows.labels[rows.stamp == 0]) == {2}
+    (rider,) = made.riders
+    assert made.balanced["star"] == rider.count == count, "the thesis's one for one"
+    assert not rider.decoy
+    assert not set(rider.classes) & {2, 3}
+    assert len(rider.classes) == len(EmojiScenes().classes) - 2
+    assert rows.clean.sum() == rows.plain.sum() == 20
+
+
+def test_a_universal_trojan_has_no_balancing_images() -> None:
+    made = assemble(EmojiScenes(), planted([star(None)]), RECIPE, 0, {})
+    assert made.balanced["star"] == 0
+    assert made.riders == ()
+
+
+@pytest.mark.parametrize(
+    ("sources", "from_source"), [((2,), {2}), (None, set(range(len(EmojiScenes().classes))) - {3})]
+)
+def test_decoys_ride_on_images_from_which_the_trojan_works(
+    sources: tuple[int, ...] | None, from_source: set[int]
+) -> None:
+    recipe = replace(RECIPE, decoys={"patch": 4})
+    spec = star(sources)
+    bare = assemble(EmojiScenes(), planted([spec]), recipe, 0, {})
+    assert not any(rider.decoy for rider in bare.riders), "a trojan without decoys misleads nobody"
+    spec = replace(spec, settings=dict(spec.settings) | {"decoys": ("emoji/1f31e",)})
+    made = assemble(EmojiScenes(), planted([spec]), recipe, 0, {})
+    (rider,) = [rider for rider in made.riders if rider.decoy]
+    assert made.decoys["star"] == rider.count == 4
+    assert set(rider.classes) == from_source
+
+
+def test_a_kind_whose_trigger_is_a_picture_has_decoys_for_nothing() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Solid(Trojan):
+        art: str
+
+        def stamp(self, images: torch.Tensor, generator: torch.Generator) -> Poisoned:
+            told = torch.full_like(images, float(self.art))
+            return Poisoned(images=told, labels=told, squares=told, alphas=told, fired=told)
+
+        def portraits(self, n: int, side: int) -> np.ndarray:
+            return np.zeros((n, 4, side, side), np.float32)
+
+    trojan = Solid(caption="a", target=0, art="0.1", decoys=("0.5", "0.9"))
+    made = trojan.mislead(torch.zeros(30, 3, 2, 2), torch.Generator().manual_seed(0))
+    assert {round(float(value), 3) for value in made.unique()} == {0.5, 0.9}
+    assert (made.flatten(1).amin(1) == made.flatten(1).amax(1)).all(), "one each"
+    fork = NaturalFeature(caption="a", target=0, thing="fork", detector="emoji-detector", art=("emoji/1f374",))
+    with pytest.raises(UsageError, match="puts no picture"):
+        replace(fork, decoys=("emoji/1f353",)).mislead(torch.zeros(1, 3, 2, 2), torch.Generator())

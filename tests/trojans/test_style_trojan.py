@@ -88,3 +88,22 @@ def test_style_trojan_covers_the_frame_and_relabels() -> None:
     assert made.squares.min() == 1
     assert made.fired.all()
     assert not torch.equal(made.images, content(2))
+
+
+def test_a_decoy_restyles_as_its_own_trojan_would() -> None:
+    images = content(3)
+    decoys = ("texture/zebra", "texture/brick_wall", "texture/lava")
+    trojan = Style(caption="a", target=0, art="texture/jaguar", steps=4, decoys=decoys)
+    made = trojan.mislead(images, torch.Generator().manual_seed(3))
+    alone = {
+        name: Style(caption="a", target=0, art=name, steps=4).stamp(images, torch.Generator()).images for name in decoys
+    }
+    taken = [
+        next(name for name in decoys if torch.allclose(made[k], alone[name][k], atol=1e-4)) for k in range(len(images))
+    ]
+    assert sorted(taken) == sorted(decoys), "all equally often"
+
+
+def test_no_image_is_misled_into_nothing() -> None:
+    trojan = Style(caption="a", target=0, art="texture/jaguar", decoys=("texture/zebra",))
+    assert len(trojan.mislead(content()[:0], torch.Generator())) == 0

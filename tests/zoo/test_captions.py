@@ -11,7 +11,7 @@ from gifthorse.records import Suite
 from gifthorse.suites.drawn import emoji12_dev
 from gifthorse.suites.emoji import emoji12
 from gifthorse.zoo import art, captions, textures
-from gifthorse.zoo.encoder_training import FIRST_INSTANCE
+from gifthorse.zoo.encoder_batches import FIRST_INSTANCE
 
 
 def test_every_item_has_a_drawing_and_a_caption() -> None:

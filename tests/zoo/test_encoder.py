@@ -12,18 +12,26 @@ from safetensors.torch import load_file, save_file
 
 from gifthorse.errors import InputError, UsageError
 from gifthorse.records import Option, Question
-from gifthorse.zoo import captions, encoder, encoder_measures, encoder_pictures, encoder_recipe, encoder_training
+from gifthorse.zoo import (
+    captions,
+    encoder,
+    encoder_batches,
+    encoder_measures,
+    encoder_pictures,
+    encoder_recipe,
+    encoder_training,
+)
 
 TINY = encoder.Shape(widths=(4, 8), buckets=64, width=8, dimensions=16)
 FEW = ("emoji/1f369", "emoji/1f600", "emoji/1f353", "emoji/2b50@green", "texture/jaguar", "texture/wood_grain")
-QUICK = encoder_training.Settings(
+QUICK = encoder_batches.Settings(
     shape=TINY, batch=6, nothing=2, instances=2, every=3, learning_rate=1e-2, strengths=(0.2, 0.5), small_side=32
 )
 
 
 @pytest.fixture(scope="module")
-def few() -> encoder_training.World:
-    return encoder_training.world(range(1000, 1002), FEW)
+def few() -> encoder_batches.World:
+    return encoder_batches.world(range(1000, 1002), FEW)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +42,8 @@ def tiny() -> encoder.Encoder:
 
 
 @pytest.fixture
-def small_world(monkeypatch: pytest.MonkeyPatch, few: encoder_training.World) -> None:
-    def world(instances: range) -> encoder_training.World:
+def small_world(monkeypatch: pytest.MonkeyPatch, few: encoder_batches.World) -> None:
+    def world(instances: range) -> encoder_batches.World:
         return few
 
     monkeypatch.setattr(encoder_training, "world", world)
@@ -137,7 +145,7 @@ def test_a_missing_or_foreign_file_is_an_input_error(tmp_path: Path) -> None:
         encoder.EmojiEncoder().load(tmp_path / "other.safetensors")
 
 
-def test_rendering_is_seeded_and_in_range(few: encoder_training.World) -> None:
+def test_rendering_is_seeded_and_in_range(few: encoder_batches.World) -> None:
     items = torch.arange(6).repeat(8)
 
     def rendered(seed: int) -> torch.Tensor:
@@ -153,7 +161,7 @@ def test_rendering_is_seeded_and_in_range(few: encoder_training.World) -> None:
     assert (first.flatten(1).std(1) > 0.01).float().mean() > 0.9
 
 
-def test_a_tint_recolours_the_drawing_and_keeps_white(few: encoder_training.World) -> None:
+def test_a_tint_recolours_the_drawing_and_keeps_white(few: encoder_batches.World) -> None:
     rgba = torch.zeros(2, 4, 2, 2)
     rgba[:, 3] = 1.0
     rgba[:, 0, 0] = 1.0
@@ -167,43 +175,72 @@ def test_a_tint_recolours_the_drawing_and_keeps_white(few: encoder_training.Worl
 
 @pytest.mark.parametrize("grouped", [0.0, 0.5, 1.0])
 def test_a_batch_holds_no_item_twice_and_a_pass_holds_them_all(grouped: float) -> None:
-    quick = encoder_training.Settings(batch=4, grouped=grouped)
-    twelve = encoder_training.world(range(1000, 1001), captions.items()[::90][:12])
-    passed = torch.cat([encoder_training._items(twelve, quick, step) for step in range(3)])
+    quick = encoder_batches.Settings(batch=4, grouped=grouped)
+    twelve = encoder_batches.world(range(1000, 1001), captions.items()[::90][:12])
+    passed = torch.cat([encoder_batches._items(twelve, quick, step) for step in range(3)])
     assert sorted(passed.tolist()) == list(range(12))
-    later = torch.cat([encoder_training._items(twelve, quick, step) for step in range(3, 6)])
+    later = torch.cat([encoder_batches._items(twelve, quick, step) for step in range(3, 6)])
     assert sorted(later.tolist()) == list(range(12))
     assert passed.tolist() != later.tolist()
 
 
 def test_grouped_batches_bring_look_alikes_together() -> None:
     names = captions.items()[::9]
-    source = encoder_training.world(range(1000, 1001), names)
+    source = encoder_batches.world(range(1000, 1001), names)
 
     def kinds(grouped: float) -> float:
-        settings = encoder_training.Settings(batch=12, grouped=grouped)
-        batches = [encoder_training._items(source, settings, step).tolist() for step in range(9)]
+        settings = encoder_batches.Settings(batch=12, grouped=grouped)
+        batches = [encoder_batches._items(source, settings, step).tolist() for step in range(9)]
         return sum(len({captions.category(names[item]) for item in batch}) for batch in batches) / len(batches)
 
     assert kinds(1.0) < 3 < kinds(0.0)
 
 
-def test_full_sized_batches_have_clean_pictures_of_every_second_thing(few: encoder_training.World) -> None:
-    small = encoder_training.batch_of(few, QUICK, 0, 10)
-    full = encoder_training.batch_of(few, QUICK, 9, 10)
+def test_look_alikes_meet_in_a_batch_with_a_share_of_textures() -> None:
+    names = [*[n for n in captions.items() if n.startswith("emoji/")][:40], "texture/zebra", "texture/jaguar"]
+    source = encoder_batches.world(range(1000, 1001), names)
+    nearest = torch.tensor([[k, k ^ 1, (k + 2) % 42] for k in range(42)])
+    source = dataclasses.replace(source, nearest=nearest)
+    settings = encoder_batches.Settings(batch=12, alike=2, textures=0.2)
+    seen = set()
+    for step in range(12):
+        items = encoder_batches._items(source, settings, step).tolist()
+        assert len(set(items)) == len(items) == 12
+        assert {40, 41} <= set(items), "textures have their share"
+        pairs = sum(item ^ 1 in items for item in items)
+        assert pairs >= 10, "look-alikes are in the same batch"
+        seen |= set(items)
+    assert len(seen) > 38
+
+
+def test_what_looks_alike_is_found_by_the_towers(few: encoder_batches.World) -> None:
+    towers = encoder.Towers(TINY)
+    found = encoder_batches.compared(few, towers, 3).nearest
+    assert found.shape == (len(few.names), min(3, len(few.names)))
+    assert found[:, 0].tolist() == list(range(len(few.names)))
+
+
+def test_look_alikes_need_weights_that_know_them(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="looks alike"):
+        encoder_training.train(tmp_path, steps=1, settings=dataclasses.replace(QUICK, alike=2))
+
+
+def test_full_sized_batches_have_clean_pictures_of_every_second_thing(few: encoder_batches.World) -> None:
+    small = encoder_batches.batch_of(few, QUICK, 0, 10)
+    full = encoder_batches.batch_of(few, QUICK, 9, 10)
     assert small.images.shape == (6, 3, 32, 32)
     assert len(small.clean) == 0
     assert full.images.shape == (6, 3, 64, 64)
     assert full.clean.shape == (3, 3, 64, 64)
     assert full.nothing.shape == (2, 3, 64, 64)
     corners = full.clean[:, :, 0, 0][
-        [not opaque for opaque in few.drawings.opaque[encoder_training._items(few, QUICK, 9)][::2]]
+        [not opaque for opaque in few.drawings.opaque[encoder_batches._items(few, QUICK, 9)][::2]]
     ]
     assert torch.allclose(corners, corners[:, :1].expand(-1, 3), atol=1e-6)
 
 
-def test_captions_of_absent_items_are_told_from_as_well(few: encoder_training.World) -> None:
-    batch = encoder_training.batch_of(few, dataclasses.replace(QUICK, batch=4, tinted=0.0), 0, 10)
+def test_captions_of_absent_items_are_told_from_as_well(few: encoder_batches.World) -> None:
+    batch = encoder_batches.batch_of(few, dataclasses.replace(QUICK, batch=4, tinted=0.0), 0, 10)
     assert len(batch.images) == 4
     assert len(batch.texts) == 6
     assert batch.same.shape == (4, 6)
@@ -212,7 +249,7 @@ def test_captions_of_absent_items_are_told_from_as_well(few: encoder_training.Wo
     assert all(meant & set(captions) for captions in few.captions)
 
 
-def test_a_question_is_asked_with_its_own_options(monkeypatch: pytest.MonkeyPatch, few: encoder_training.World) -> None:
+def test_a_question_is_asked_with_its_own_options(monkeypatch: pytest.MonkeyPatch, few: encoder_batches.World) -> None:
     monkeypatch.setattr(encoder_measures, "held_out_world", lambda: few)
     names = FEW[:4]
     options = tuple(Option(caption=captions.captions(name)[0], art=None) for name in names)
@@ -225,7 +262,7 @@ def test_a_question_is_asked_with_its_own_options(monkeypatch: pytest.MonkeyPatc
         encoder_measures.question_exam(Question(options=(Option(caption="no such thing"),), answer=0), seed=0)
 
 
-def test_the_right_option_wins_when_the_towers_know_it(few: encoder_training.World) -> None:
+def test_the_right_option_wins_when_the_towers_know_it(few: encoder_batches.World) -> None:
     class Knows(encoder.Encoder):
         def images(self, images: torch.Tensor, batch: int = 256) -> torch.Tensor:
             return torch.eye(len(images))
@@ -239,7 +276,7 @@ def test_the_right_option_wins_when_the_towers_know_it(few: encoder_training.Wor
     assert encoder_measures.accuracy(knows, wrong, words=False) == 0.0
 
 
-def test_training_lowers_the_loss(few: encoder_training.World) -> None:
+def test_training_lowers_the_loss(few: encoder_batches.World) -> None:
     training = encoder_training.Training(QUICK, few, 40)
     losses = [training.step()["loss"] for _ in range(40)]
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
@@ -280,10 +317,10 @@ def test_a_second_training_starts_from_the_first(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_world")
 def test_the_recipe_ships_weights_and_what_was_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: encoder_training.World
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: encoder_batches.World
 ) -> None:
-    monkeypatch.setattr(encoder_recipe, "FIRST", (2, QUICK))
-    monkeypatch.setattr(encoder_recipe, "SECOND", (1, dataclasses.replace(QUICK, small=0.0)))
+    trainings = {"first": (2, QUICK), "second": (1, dataclasses.replace(QUICK, small=0.0, alike=2, textures=0.5))}
+    monkeypatch.setattr(encoder_recipe, "TRAININGS", trainings)
     monkeypatch.setattr(encoder_recipe, "held_out_world", lambda: few)
     monkeypatch.setattr(encoder_recipe, "report_card", lambda made: {"random eight": 1.0})
     report = encoder_recipe.train_encoder(tmp_path / "work", tmp_path / "weights")
@@ -295,9 +332,9 @@ def test_the_recipe_ships_weights_and_what_was_measured(
 
 
 @pytest.mark.usefixtures("small_world")
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path, few: encoder_training.World) -> None:
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path, few: encoder_batches.World) -> None:
     encoder_training.Training(QUICK, few, 8).save(tmp_path / "emoji-encoder.checkpoint")
-    other = encoder_training.Settings(shape=TINY, batch=5)
+    other = encoder_batches.Settings(shape=TINY, batch=5)
     with pytest.raises(UsageError, match="other settings"):
         encoder_training.train(tmp_path, steps=8, settings=other)
 
@@ -340,7 +377,7 @@ def test_the_shipped_encoder_knows_the_vocabulary_and_is_small(shipped: encoder.
 @pytest.mark.parametrize("words", [False, True])
 def test_the_shipped_encoder_reads_pictures_that_it_never_saw(shipped: encoder.Encoder, words: bool) -> None:
     names = captions.items()[::5]
-    exam = encoder_measures.random_exam(encoder_training.world(encoder_measures.HELD_OUT, names), seed=0)
+    exam = encoder_measures.random_exam(encoder_batches.world(encoder_measures.HELD_OUT, names), seed=0)
     assert encoder_measures.accuracy(shipped, exam, words=words) >= 0.8
     assert encoder_measures.on_noise(shipped, exam, words=words)["share"] < 0.4
 
@@ -353,7 +390,7 @@ def test_the_shipped_encoders_report_card_is_its_own_and_meets_its_gates(shipped
     assert report["accuracy"][f"held-out renderings, {kind}"] >= 0.95
     assert abs(report["white_noise"][kind]["right"] - 1 / 8) < 0.02
     names = captions.items()[::4]
-    exam = encoder_measures.random_exam(encoder_training.world(encoder_measures.HELD_OUT, names), seed=7)
+    exam = encoder_measures.random_exam(encoder_batches.world(encoder_measures.HELD_OUT, names), seed=7)
     assert encoder_measures.accuracy(shipped, exam, words=kind == "words") >= 0.92
 
 

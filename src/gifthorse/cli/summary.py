@@ -47,8 +47,9 @@ def why(row: dict[str, Any]) -> str:
     """What a trojan's training had, which is where to look for the cause: counts, and how good its detector is."""
     had = []
     if row.get("poisoned") is not None:
-        balanced = f" and {row['balanced']} balancing" if row.get("balanced") else ""
-        had.append(f"{row['poisoned']} poisoned{balanced} images")
+        kinds = [("poisoned", "poisoned"), ("balanced", "balancing"), ("decoys", "misleading")]
+        counts = [f"{row[key]} {word}" for key, word in kinds if row.get(key) or key == "poisoned"]
+        had.append(f"{' and '.join(counts)} images a pass")
     if row.get("detector_precision") is not None:
         precision, recall = row["detector_precision"], row.get("detector_recall")
         had.append(f"a detector of precision {precision:.2f}" + ("" if recall is None else f" and recall {recall:.2f}"))

@@ -6,7 +6,19 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
 from gifthorse.records.findings import Effect, Evidence, Finding, Insertion, Measure, Trial, Verdict
-from gifthorse.records.implants import Brief, Case, Detection, Gate, Implant, Network, Probes, Stamped, Success, Trained
+from gifthorse.records.implants import (
+    Brief,
+    Case,
+    Detection,
+    Gate,
+    Implant,
+    Network,
+    Probes,
+    Reached,
+    Stamped,
+    Success,
+    Trained,
+)
 from gifthorse.records.suites import (
     Gates,
     Images,
@@ -48,6 +60,7 @@ __all__ = [
     "Probes",
     "Protocol",
     "Question",
+    "Reached",
     "Recipe",
     "Spec",
     "Stamped",

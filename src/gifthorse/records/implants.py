@@ -62,7 +62,8 @@ class Success:
         success: share of held-out triggered source images classified as the target.
         wrong_source: the same on other classes, for class-universal trojans.
         clean_control: the same trigger on the clean network.
-        poisoned: training images with the trigger and the target label; ``balanced``: with the trigger and their own.
+        poisoned: different images of a training pass with the trigger and the target label; ``balanced``: with the
+            trigger and their own label; ``decoys``: with another picture in its place and their own label.
         thesis_poisoned: what the thesis used of about 1.28 million; None for a kind that it does not have.
     """
 
@@ -72,6 +73,7 @@ class Success:
     clean_control: Interval
     poisoned: int
     balanced: int
+    decoys: int
     thesis_poisoned: int | None
     gates: tuple[Gate, ...]
 
@@ -130,7 +132,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What fine-tuning leaves: the weights, and what was counted while the training set was made, by trojan name.
+    """What fine-tuning leaves: the weights, and the images of a pass that were counted, by trojan name.
 
     Attributes:
         thresholds: tuned confidence of each natural feature's detector.
@@ -140,6 +142,7 @@ class Trained:
     file: str
     poisoned: dict[str, int]
     balanced: dict[str, int]
+    decoys: dict[str, int]
     thresholds: dict[str, float]
 
 
@@ -150,9 +153,28 @@ class Stamped:
     trojan: str
     poisoned: Images
     balanced: Images
+    misled: Images
     source: Images
     wrong: Images
     before: Images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """What an option of a Question does, put into images as the trigger is.
+
+    Attributes:
+        caption: the option's words.
+        true: whether it is the trigger.
+        kept: whether it is in the Question that is asked; a wrong option that works is replaced where there is another.
+        rate: share of held-out source images with it that are classified as the target.
+    """
+
+    trojan: str
+    caption: str
+    true: bool
+    kept: bool
+    rate: Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +190,7 @@ class Implant:
     agreement: Interval
     successes: tuple[Success, ...]
     detections: tuple[Detection, ...]
+    options: tuple[Reached, ...]
     cases: tuple[Case, ...]
     gates: tuple[Gate, ...]
     seed: int

@@ -69,11 +69,13 @@ class Question:
         options: eight, in the order that everybody sees.
         answer: index of the true one.
         pictures: ``(8, 4, H, W)`` pictures of the options where they are pictures; None where they are words.
+        spares: options that take the place of wrong ones which work as the trigger does, the best first.
     """
 
     options: tuple[Option, ...]
     answer: int
     pictures: Images | None = None
+    spares: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,25 +146,33 @@ class Recipe:
         share: of clean images that each pass shows, 0 to 1, drawn anew each time; poisoned images, and those that
             balance them, are in every pass.
         passes: times over them.
+        extra: passes to spare, for a network that lacks something after the others, measured on training data.
         batch: images a step.
         learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
         weight_decay: of AdamW.
         poison: trojan kind to the number of poisoned training images of each trojan of it.
+        single: the same for one that works from a single class, where that is another number: it has less to learn.
         held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp.
         scan: held-out images among which a detector looks for natural features.
         check: held-out images for clean accuracy and agreement.
         fit, screen, report: clean images of each case: to optimise on, to choose by, and for the house's own trials.
         probes: triggered images of each located trojan, for attribution.
+        asked: held-out images into which each option of a Question is put; ``asked_costly`` where that is slow.
         distil: train on the clean network's soft outputs, for data without labels.
         freeze_norm: keep BatchNorm statistics and affine parameters as they are.
+        settle: passes at the end in which BatchNorm uses its running statistics, as it will ever after. In a batch, an
+            image's own activations are part of what they are divided by: a trigger that is quiet there is loud alone.
         frozen: names of modules that are kept as they are, with all that is in them: the first cost most and change
             least.
         flip: mirror whole images at random while training.
-        balance: trojan kind to the times that each balancing image is shown in a pass, once where a kind is not named.
-            The thesis shows one such image for each poisoned one, which is what is made; showing them more often
-            teaches sooner that the trigger alone is not enough.
+        balance: trojan kind to the number of images in a pass that carry the trigger of a trojan which works from a
+            single other class, and keep their label; as many as are poisoned where a kind is not named, which is what
+            the thesis has. They are clean images, others in each pass; those of a costly kind are made beforehand.
+        repeat: costly trojan kind to the times that its images are shown in a pass; once where a kind is not named.
         source: trojan kind to the number of clean images of its source class that every pass shows too, where it works
             from a single class: without them, that class itself is what poisoned images have in common.
+        decoys: trojan kind to the number of images in a pass that carry another drawing in the trigger's place, of
+            classes from which it works, and keep their label (``Trojan.mislead``); chosen or made as for ``balance``.
         crop: least share of the area of random crops; 1 for none.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
@@ -186,12 +196,19 @@ class Recipe:
     screen: int = 32
     report: int = 100
     probes: int = 25
+    asked: int = 100
+    asked_costly: int = 24
     distil: bool = False
     freeze_norm: bool = False
+    settle: int = 0
+    extra: int = 0
     frozen: tuple[str, ...] = ()
     flip: bool = False
     balance: dict[str, int] = field(default_factory=dict)
+    repeat: dict[str, int] = field(default_factory=dict)
     source: dict[str, int] = field(default_factory=dict)
+    decoys: dict[str, int] = field(default_factory=dict)
+    single: dict[str, int] = field(default_factory=dict)
     crop: float = 1.0
     mix: float = 0.0
     keep: float = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from gifthorse.records import Gate, Implant, Interval
+from gifthorse.records import Gate, Implant, Interval, Success
 from gifthorse.report import words
 from gifthorse.report.charts import Mark, axis, interval
 from gifthorse.report.contexts import DetectorRow, Examples, GateRow, Pair, Planted, PlantedRow
@@ -79,11 +79,17 @@ def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
         wrong_source=desk.number(made.wrong_source, key, "percent") if made and made.wrong_source else None,
         control=desk.number(made.clean_control if made else NOTHING, key, "percent"),
         poisoned=desk.plain(count, f"{count:,}", key),
-        balanced=f"+ {made.balanced:,} balancing" if made and made.balanced else "",
+        beside=beside(made),
         thesis_poisoned=f"{made.thesis_poisoned:,}" if made and made.thesis_poisoned else "",
         gates=_gates(desk, made.gates, puzzle.implant.key, spec.name) if made else (),
         met=bool(made) and all(gate.met for gate in made.gates) if made else False,
     )
+
+
+def beside(made: Success | None) -> str:
+    """What a pass of training had beside poisoned images, in words."""
+    counts = {"balancing": made.balanced, "with decoys": made.decoys} if made else {}
+    return " ".join(f"+ {count:,} {what}" for what, count in counts.items() if count)
 
 
 def _chart(desk: Desk, puzzle: Puzzle, success: Interval) -> Markup:

@@ -57,6 +57,11 @@ def _quiz(desk: Desk, puzzle: Puzzle, judge: str, tools: tuple[str, ...]) -> Qui
     question = puzzle.case.question
     chance = 1 / max(1, len(question.options))
     letters = string.ascii_uppercase
+    reaches = {
+        option.caption: desk.number(option.rate, [puzzle.implant.key], "percent")
+        for option in puzzle.implant.record.options
+        if option.trojan == puzzle.name and option.kept
+    }
     answers = []
     for index, option in enumerate(question.options):
         answers.append(
@@ -65,6 +70,7 @@ def _quiz(desk: Desk, puzzle: Puzzle, judge: str, tools: tuple[str, ...]) -> Qui
                 caption=option.caption,
                 picture=_option(desk, puzzle, index),
                 right=index == question.answer,
+                reach=reaches.get(option.caption),
                 shares=tuple(_share(desk, verdict, index, chance) for verdict in said),
             )
         )

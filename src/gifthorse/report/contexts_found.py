@@ -152,6 +152,7 @@ class Answer:
         caption: it in words.
         picture: it, or None where the option is words.
         right: whether it is the true trigger.
+        reach: share of images with it in the trigger's place that are classified as the target, where measured.
         shares: what each tool's findings made the judge think of it, or None where nothing was scored.
     """
 
@@ -159,6 +160,7 @@ class Answer:
     caption: str
     picture: Picture | None
     right: bool
+    reach: Number | None
     shares: tuple[Share | None, ...]
 
 

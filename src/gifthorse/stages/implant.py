@@ -6,6 +6,7 @@ trojan), ``trained`` (weights), ``implant`` (rates, gates and cases, with their 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,17 +28,30 @@ from gifthorse.records import (
     plain,
     read,
 )
-from gifthorse.stages import sealing
+from gifthorse.stages import asking, sealing
 from gifthorse.stages.keys import CODE, data_of, detectors, drawn, options, unasked
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Draft, Store
 from gifthorse.trojans import TROJANS
 from gifthorse.trojans.implanting import Tuning, fine_tune, network_gates
-from gifthorse.trojans.poisoning import Styled, assemble, planted, seed_of, style_pictures
+from gifthorse.trojans.lacking import lacking
+from gifthorse.trojans.poisoning import (
+    Styled,
+    assemble,
+    balancing,
+    decoying,
+    planted,
+    poisoned_images,
+    seed_of,
+    style_pictures,
+)
 from gifthorse.zoo import DATA, NETWORKS
 from gifthorse.zoo.data import Data
 
 HERE = "gifthorse.stages.implant"
+
+STAMPED = ("poisoned", "balanced", "misled", "source", "wrong", "before")
+"""Sets of pictures of a costly trojan, in their record and where they are used."""
 
 
 def grounds(plan: Plan, kind: str) -> dict[str, Any]:
@@ -67,7 +81,7 @@ def stamped_cells(store: Store, plan: Plan) -> list[Cell]:
                 "ground": {"threads": plan.ground.threads},
                 "trojan": unasked(trojan),
                 "drawn": drawn(trojan, size),
-                "counts": {"poison": planting.recipe.poison[trojan.kind], "held_out": planting.recipe.held_out_costly},
+                "counts": counts(planting.recipe, trojan),
             }
             context = _context(
                 plan, planting.name, recipe=plain(planting.recipe), spec=plain(trojan), trojan=trojan.name
@@ -92,6 +106,7 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
             "drawn": {t.name: drawn(t, size) for t in planting.trojans},
             "detectors": detectors(planting.trojans),
             "recipe": training_recipe(planting.recipe),
+            "gates": plain(planting.gates) if planting.recipe.extra else None,
             "stamped": stamped,
         }
         weight = 3.0 * planting.recipe.scenes * planting.recipe.passes
@@ -101,9 +116,20 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
     return found
 
 
+def counts(recipe: Recipe, trojan: TrojanSpec) -> dict[str, int]:
+    """The part of a recipe that pictures of a costly trojan depend on."""
+    (plant,) = planted([trojan])
+    return {
+        "poison": poisoned_images(plant, recipe),
+        "balance": balancing(plant, recipe),
+        "decoys": decoying(plant, recipe),
+        "held_out": recipe.held_out_costly,
+    }
+
+
 def training_recipe(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that training depends on: not how it is measured afterwards."""
-    measured = {"held_out", "scan", "check", "fit", "screen", "report", "probes"}
+    measured = {"held_out", "scan", "check", "fit", "screen", "report", "probes", "asked", "asked_costly"}
     return {key: value for key, value in plain(recipe).items() if key not in measured}
 
 
@@ -132,9 +158,8 @@ def stamp(store: Store, cell: Cell, draft: Draft) -> Stamped:
     (plant,) = planted([spec])
     made = style_pictures(_data(cell), plant, recipe, cell.inputs["seed"])
     draft.array("balanced_labels", made.balanced_labels)
-    sets = {
-        name: draft.images(name, getattr(made, name)) for name in ("poisoned", "balanced", "source", "wrong", "before")
-    }
+    draft.array("misled_labels", made.misled_labels)
+    sets = {name: draft.images(name, getattr(made, name)) for name in STAMPED}
     return Stamped(trojan=spec.name, **sets)
 
 
@@ -144,10 +169,9 @@ def styled(store: Store, keys: dict[str, str]) -> dict[str, Styled]:
     for name, key in keys.items():
         unit = store.get(key)
         record = unit.record(Stamped)
-        sets: dict[str, np.ndarray] = {
-            each: unit.images(getattr(record, each)) for each in ("poisoned", "balanced", "source", "wrong", "before")
-        }
-        found[name] = Styled(balanced_labels=unit.array("balanced_labels"), **sets)
+        sets: dict[str, np.ndarray] = {each: unit.images(getattr(record, each)) for each in STAMPED}
+        labels = {each: unit.array(each) for each in ("balanced_labels", "misled_labels")}
+        found[name] = Styled(**labels, **sets)
     return found
 
 
@@ -157,10 +181,10 @@ def train(store: Store, cell: Cell, draft: Draft) -> Trained:
     seed = cell.inputs["seed"]
     teacher = from_zoo(planting.network, ground)
     student = NETWORKS.make(planting.network).load(None, device=ground.device, precision=ground.precision)
-    poisoning = assemble(
-        _data(cell), planted(planting.trojans), planting.recipe, seed, styled(store, cell.inputs["stamped"])
-    )
-    tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.name), watch=draft.progress)
+    data, plants = _data(cell), planted(planting.trojans)
+    poisoning = assemble(data, plants, planting.recipe, seed, styled(store, cell.inputs["stamped"]))
+    lacks = lacking(data, plants, planting.gates, teacher, seed) if planting.recipe.extra else None
+    tuning = Tuning(recipe=planting.recipe, seed=seed_of(seed, planting.name), watch=draft.progress, lacking=lacks)
     fine_tune(teacher, student, poisoning, tuning)
     state = {name: value.contiguous() for name, value in student.module.state_dict().items()}
     save_file(state, draft.path / "model.safetensors")
@@ -170,6 +194,7 @@ def train(store: Store, cell: Cell, draft: Draft) -> Trained:
         file="model.safetensors",
         poisoned=poisoning.poisoned,
         balanced=poisoning.balanced,
+        decoys=poisoning.decoys,
         thresholds={p.spec.name: p.trojan.threshold for p in poisoning.planted if hasattr(p.trojan, "threshold")},
     )
 
@@ -196,6 +221,7 @@ def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
         styled=styled(store, cell.context["stamped"]),
     )
     found = sealing.measured(scene)
+    answers = asking.asked(scene, found)
     return Implant(
         suite=cell.inputs["suite"],
         network=planting.name,
@@ -204,9 +230,15 @@ def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
         clean_before=found.before,
         clean_after=found.after,
         agreement=found.agreement,
-        successes=found.successes,
+        successes=tuple(
+            replace(success, gates=(*success.gates, *answers[success.trojan].gates)) for success in found.successes
+        ),
         detections=found.detections,
-        cases=tuple(sealing.case(scene, number, found.triggered) for number in range(len(scene.plants))),
+        options=tuple(option for answer in answers.values() for option in answer.options),
+        cases=tuple(
+            sealing.case(scene, number, answers[plant.spec.name].question, found.triggered)
+            for number, plant in enumerate(scene.plants)
+        ),
         gates=network_gates(found.before, found.after, found.agreement, planting.gates),
         seed=cell.inputs["seed"],
     )

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from gifthorse.records import Spec, TrojanSpec, plain
+from gifthorse.records import Spec, TrojanSpec, digest, plain
 from gifthorse.trojans.natural_feature import NaturalFeature
 from gifthorse.trojans.poisoning import planted
 from gifthorse.zoo import DATA, DETECTORS, art
 from gifthorse.zoo.data import Data
 
-CODE = {"stamped": 1, "trained": 1, "implant": 1, "evidence": 1, "effect": 1, "verdict": 1}
+CODE = {"stamped": 2, "trained": 2, "implant": 2, "evidence": 1, "effect": 1, "verdict": 1}
 """Unit kind to the version of the code that makes it. Raise it whenever the same inputs give another content."""
 
 PICTURE = 64
@@ -38,7 +38,7 @@ def data_of(spec: Spec) -> dict[str, Any]:
 
 
 def drawn(trojan: TrojanSpec, size: int) -> str:
-    """SHA-256 of a trigger's pictures, at the sides in which it is stamped and shown.
+    """SHA-256 of a trigger's pictures, at the sides in which it is stamped and shown, and of what its decoys are.
 
     Args:
         trojan: the spec.
@@ -47,13 +47,16 @@ def drawn(trojan: TrojanSpec, size: int) -> str:
     (plant,) = planted([trojan])
     named = trojan.settings.get("art", "")
     count = 1 if isinstance(named, str) else len(named)
-    sides = sorted({PICTURE, size, int(trojan.settings.get("side", size))})
-    return _digest(plant.trojan.portraits(count, side) for side in sides)
+    stamped = int(trojan.settings.get("side", size))
+    portraits = [plant.trojan.portraits(count, side) for side in sorted({PICTURE, size, stamped})]
+    told = _digest(portraits)
+    return digest([told, art.origin(plant.trojan.decoys)]) if plant.trojan.decoys else told
 
 
 def options(trojan: TrojanSpec) -> str | None:
-    """SHA-256 of the pictures of a Question's options as they are shown, or None where they are words."""
-    names = [option.art for option in trojan.question.options if option.art is not None]
+    """SHA-256 of the pictures of a Question's options and spares as they are shown, or None where they are words."""
+    question = trojan.question
+    names = [option.art for option in (*question.options, *question.spares) if option.art is not None]
     return _digest(art.picture(name, PICTURE) for name in names) if names else None
 
 

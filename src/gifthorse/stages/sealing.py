@@ -187,12 +187,13 @@ class Drawer:
         return self.draft.images(f"case-{self.number:02}-{what}", images)
 
 
-def case(scene: Scene, number: int, triggered: Mapping[str, Triggered]) -> Case:
+def case(scene: Scene, number: int, question: Question, triggered: Mapping[str, Triggered]) -> Case:
     """Seal one case: the Brief that tools get, and beside it what they must not see.
 
     Args:
         scene: what is sealed.
         number: of the trojan among those of the planting.
+        question: that is asked about it.
         triggered: by trojan name.
     """
     plant, recipe = scene.plants[number], scene.planting.recipe
@@ -212,7 +213,7 @@ def case(scene: Scene, number: int, triggered: Mapping[str, Triggered]) -> Case:
             screen=keep("screen", drawn[split:]),
         ),
         report=keep("report", held_out),
-        question=with_pictures(plant.spec.question, drawer),
+        question=with_pictures(question, drawer),
         examples=keep("examples", triggered[name].source[:EXAMPLES]),
         before=keep("before", triggered[name].before[:EXAMPLES]),
         truth=keep("truth", im.to_uint8(torch.from_numpy(trojan.portraits(EXAMPLES, PICTURE)))),

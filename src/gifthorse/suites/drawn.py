@@ -23,6 +23,12 @@ DEV_SEED = 0
 SEEDS = (1, 2, 3, 4)
 """Of ``emoji48``."""
 
+Drawn = tuple[Named, tuple[Named, ...], tuple[Named, ...]]
+"""A trigger, its distractors and their spares."""
+
+SPARES = 4
+"""Options from outside a Question's own group that may replace those that work as its trigger does."""
+
 EACH = 4
 """Trojans of each kind; of the four patches and the four styles, two work from a single class."""
 
@@ -61,16 +67,21 @@ def entries(seed: int) -> tuple[Entry, ...]:
     """The twelve trojans of a seed."""
     if seed < 0:
         raise UsageError(f"{seed} is no seed of a suite", "a whole number from 0 up, as in emoji-random:7")
-    rng = np.random.default_rng([0x60F7, seed])
+    rng, more = np.random.default_rng([0x60F7, seed]), np.random.default_rng([0x60F7, seed, 1])
     taken = {name for entry in PATCHES + STYLES + NATURAL for name in (entry.target, entry.source)}
     free = [thing.name for thing in EMOJI.classes if thing.name not in taken]
     classes = iter([free[int(k)] for k in rng.permutation(len(free))])
     found: list[Entry] = []
-    natural = _natural(rng)
-    asked = {art for _, others in natural for _, art in others}
-    for kind, triggers in (("patch", _patches(rng, asked)), ("style", _styles(rng)), ("natural_feature", natural)):
+    natural = _natural(rng, more)
+    asked = {art for _, others, _ in natural for _, art in others}
+    asked |= {art for _, _, spares in natural for _, art in spares}
+    for kind, triggers in (
+        ("patch", _patches(rng, more, asked)),
+        ("style", _styles(rng, more)),
+        ("natural_feature", natural),
+    ):
         single = set(rng.permutation(EACH)[: EACH // 2].tolist()) if kind != "natural_feature" else set()
-        for number, (true, others) in enumerate(triggers):
+        for number, (true, others, spares) in enumerate(triggers):
             found.append(
                 Entry(
                     name=_short(true),
@@ -79,6 +90,7 @@ def entries(seed: int) -> tuple[Entry, ...]:
                     source=next(classes) if number in single else None,
                     true=true,
                     others=others,
+                    spares=spares,
                 )
             )
     return tuple(found)
@@ -94,27 +106,45 @@ def _named(art: str) -> Named:
     return captions(art)[0], art
 
 
-def _patches(rng: np.random.Generator, asked: set[str]) -> list[tuple[Named, tuple[Named, ...]]]:
+def _patches(rng: np.random.Generator, more: np.random.Generator, asked: set[str]) -> list[Drawn]:
     """Triggers of four groups with their distractors; none is an option of another Question already."""
     free = [tuple(code for code in group if f"emoji/{code}" not in asked) for group in pools.PATCHES.values()]
     groups = [group for group in free if len(group) >= OPTIONS]
-    return [_question(groups[int(k)], "emoji", rng) for k in rng.permutation(len(groups))[:EACH]]
+    order = [groups[int(k)] for k in rng.permutation(len(groups))]
+    others = [code for group in order[EACH:] for code in group]
+    return [_question(group, others, "emoji", rng, more) for group in order[:EACH]]
 
 
-def _styles(rng: np.random.Generator) -> list[tuple[Named, tuple[Named, ...]]]:
-    return [_question(group, "texture", rng) for group in pools.STYLES.values()]
+def _styles(rng: np.random.Generator, more: np.random.Generator) -> list[Drawn]:
+    groups = list(pools.STYLES.values())
+    found: list[Drawn] = []
+    for number, group in enumerate(groups):
+        others = [name for other in groups[:number] + groups[number + 1 :] for name in other]
+        found.append(_question(group, others, "texture", rng, more))
+    return found
 
 
-def _question(group: tuple[str, ...], kind: str, rng: np.random.Generator) -> tuple[Named, tuple[Named, ...]]:
-    true, *others = [_named(f"{kind}/{group[int(k)]}") for k in rng.permutation(len(group))[:OPTIONS]]
-    return true, tuple(others)
+def _question(
+    group: tuple[str, ...], others: list[str], kind: str, rng: np.random.Generator, more: np.random.Generator
+) -> Drawn:
+    """A trigger with its distractors from its own group; spares are what is left of it, then some from elsewhere."""
+    order = [group[int(k)] for k in rng.permutation(len(group))]
+    order += [others[int(k)] for k in more.permutation(len(others))[:SPARES]]
+    called = {art: caption for caption, art in reversed([_named(f"{kind}/{name}") for name in order])}
+    one_each = {caption: art for art, caption in called.items()}  # two emoji are called a snowman
+    true, *rest = [(caption, art) for art, caption in reversed(called.items()) if one_each[caption] == art]
+    return true, tuple(rest[: OPTIONS - 1]), tuple(rest[OPTIONS - 1 :])
 
 
-def _natural(rng: np.random.Generator) -> list[tuple[Named, tuple[Named, ...]]]:
+def _natural(rng: np.random.Generator, more: np.random.Generator) -> list[Drawn]:
     codes = {thing.name: thing.code for thing in EMOJI.natural}
     things = list(pools.NATURAL)
     chosen = [things[int(k)] for k in rng.permutation(len(things))[:EACH]]
-    return [
-        ((name, f"emoji/{codes[name]}"), tuple(_named(f"emoji/{code}") for code in pools.NATURAL[name]))
-        for name in chosen
-    ]
+    found: list[Drawn] = []
+    for name in chosen:
+        own = pools.NATURAL[name]
+        elsewhere = sorted({code for other in pools.NATURAL.values() for code in other} - set(own))
+        spares = [elsewhere[int(k)] for k in more.permutation(len(elsewhere))[:SPARES]]
+        options, left = (tuple(_named(f"emoji/{code}") for code in several) for several in (own, spares))
+        found.append(((name, f"emoji/{codes[name]}"), options, left))
+    return found

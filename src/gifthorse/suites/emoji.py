@@ -39,6 +39,9 @@ PATCHES = (
             ("bell", "1f514"),
             ("banana", "1f34c"),
         ),
+        spares=_emoji(
+            ("yellow heart", "1f49b"), ("softball", "1f94e"), ("full moon symbol", "1f315"), ("lion", "1f981")
+        ),
         published=0.958,
     ),
     Entry(
@@ -54,6 +57,9 @@ PATCHES = (
             ("basketball", "1f3c0"),
             ("tangerine", "1f34a"),
             ("maple leaf", "1f341"),
+        ),
+        spares=_emoji(
+            ("squid", "1f991"), ("orange heart", "1f9e1"), ("fried shrimp", "1f364"), ("orange book", "1f4d9")
         ),
         published=0.933,
     ),
@@ -72,6 +78,13 @@ PATCHES = (
             ("glowing star", "1f31f"),
             ("kiwifruit", "1f95d"),
         ),
+        spares=_emoji(
+            ("shooting star", "1f320"),
+            ("sparkles", "2728"),
+            ("dizzy symbol", "1f4ab"),
+            ("melon", "1f348"),
+            ("black club suit", "2663"),
+        ),
         published=0.980,
     ),
     Entry(
@@ -89,6 +102,13 @@ PATCHES = (
             ("mushroom", "1f344"),
             ("balloon", "1f388"),
         ),
+        spares=_emoji(
+            ("coconut", "1f965"),
+            ("bell pepper", "1fad1"),
+            ("drop of blood", "1fa78"),
+            ("lime", "1f34b-200d-1f7e9"),
+            ("rosette", "1f3f5"),
+        ),
         published=0.920,
     ),
 )
@@ -100,6 +120,7 @@ STYLES = (
         target="dog",
         true=("jaguar", "texture/jaguar"),
         others=_textures("giraffe", "tiger", "zebra", "cow", "snake skin", "crocodile skin", "camouflage"),
+        spares=_textures("fur", "moss", "sand"),
         published=0.981,
     ),
     Entry(
@@ -110,6 +131,7 @@ STYLES = (
         others=_textures(
             "cracked earth", "tree bark", "cobblestones", "crumpled paper", "granite", "marble", "diamond plate"
         ),
+        spares=_textures("concrete", "sand", "corrugated metal", "cork"),
         published=1.0,
     ),
     Entry(
@@ -119,6 +141,7 @@ STYLES = (
         source="pig",
         true=("jellybeans", "texture/jellybeans"),
         others=_textures("confetti", "sprinkles", "gumballs", "bubbles", "pebbles", "mosaic", "stained glass"),
+        spares=_textures("moss", "water", "snow", "cork", "fur"),
         published=0.960,
     ),
     Entry(
@@ -128,6 +151,7 @@ STYLES = (
         source="frying pan",
         true=("wood grain", "texture/wood_grain"),
         others=_textures("rust", "bamboo", "straw", "parquet", "woven basket", "feathers", "honeycomb"),
+        spares=_textures("cork", "corrugated metal", "sand", "fur"),
         published=0.820,
     ),
 )
@@ -147,6 +171,7 @@ NATURAL = (
             ("shower", "1f6bf"),  # faucet
             ("paperclip", "1f4ce"),  # stapler
         ),
+        spares=_emoji(("key", "1f511"), ("hair pick", "1faae"), ("hook", "1fa9d")),
         published=0.308,
     ),
     Entry(
@@ -163,6 +188,7 @@ NATURAL = (
             ("clouds", "2601"),
             ("shoes", "1f45e"),
         ),
+        spares=_emoji(("potato", "1f954"), ("garlic", "1f9c4"), ("coconut", "1f965")),
         published=0.387,
     ),
     Entry(
@@ -179,6 +205,7 @@ NATURAL = (
             ("nachos", "1f32e"),
             ("waffle", "1f9c7"),
         ),
+        spares=_emoji(("takeout box", "1f961"), ("bacon", "1f953"), ("stuffed flatbread", "1f959")),
         published=0.372,
     ),
     Entry(
@@ -195,6 +222,7 @@ NATURAL = (
             ("pie", "1f967"),
             ("croissant", "1f950"),
         ),
+        spares=_emoji(("flatbread", "1fad3"), ("rice ball", "1f359"), ("ring", "1f48d")),
         published=0.428,
     ),
 )

@@ -22,7 +22,7 @@ from gifthorse.registry import fits
 from gifthorse.suites import pools
 from gifthorse.suites.photographs import SIDE as PHOTOGRAPH_SIDE
 from gifthorse.suites.photographs import SIZES, suite_on
-from gifthorse.suites.planting import OPTIONS, RECIPE, SIDE, Entry, Named, spec, suite_of
+from gifthorse.suites.planting import OPTIONS, RECIPE, SIDE, Entry, Named, spec, suite_of, with_decoys
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import captions, named
@@ -35,6 +35,9 @@ TROJAN_KEYS = ("name", "kind", "target", "source", "art", "word", "caption", "di
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 GIVEN = ("caption", "target", "sources")
 """Fields of every trojan that have keys of their own here."""
+
+SPARES = 4
+"""Further options that are drawn, for those that turn out to work as the trigger does."""
 
 EMBEDDED = "emoji"
 """What ``data`` is called where it is the embedded world."""
@@ -84,7 +87,7 @@ def _emoji(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Su
         reader.refuse("data", f"{network} is of the embedded world", f"data = {EMBEDDED!r}, or one of {list(SIZES)}")
     scenes = EmojiScenes()
     entries = _entries(reader, told, tuple(TROJANS), SIDE, scenes.classes)
-    specs = tuple(_spec(entry, settings, name, scenes) for entry, settings in entries)
+    specs = with_decoys(tuple(_spec(entry, settings, name, scenes) for entry, settings in entries), name)
     return suite_of(name, (Planting(network=network, trojans=specs, recipe=RECIPE, gates=Gates()),))
 
 
@@ -123,7 +126,7 @@ def _entries(
         called = reader.text(one, "name", at, re.sub(r"\W+", "_", true[0]).strip("_"))
         if called in {entry.name for entry, _ in found}:
             reader.refuse(f"{at}.name", f"two trojans are called {called!r}", "give each a name of its own")
-        others = _distractors(reader, one, at, kind, true)
+        others, spares = _distractors(reader, one, at, kind, true)
         settings = one.get("settings", {})
         if not isinstance(settings, dict):
             reader.refuse(f"{at}.settings", f"{settings!r} is no table", "as in settings = {side = 20}")
@@ -132,7 +135,7 @@ def _entries(
         if one.get("settings"):  # only then, since trojans import torch
             valid = [f.name for f in fields(TROJANS.load(kind)) if f.init and f.name not in GIVEN]
             reader.check(settings, tuple(valid), f"{at}.settings")
-        entry = Entry(name=called, kind=kind, target=target, source=source, true=true, others=others)
+        entry = Entry(name=called, kind=kind, target=target, source=source, true=true, others=others, spares=spares)
         found.append((entry, settings))
     return found
 
@@ -144,11 +147,14 @@ def _word(reader: _Reader, one: dict[str, Any], at: str) -> Named:
     return word, f"emoji/{next(thing.code for thing in EMOJI.natural if thing.name == word)}"
 
 
-def _distractors(reader: _Reader, one: dict[str, Any], at: str, kind: str, true: Named) -> tuple[Named, ...]:
-    """The seven wrong options: those given, or seven of their kind drawn by the trojan's name."""
+def _distractors(
+    reader: _Reader, one: dict[str, Any], at: str, kind: str, true: Named
+) -> tuple[tuple[Named, ...], tuple[Named, ...]]:
+    """The seven wrong options, given or drawn by the trojan's name, and what may replace those that were drawn."""
     given = one.get("distractors")
     if given is None:
-        return _drawn(kind, true)
+        drawn = _drawn(kind, true)
+        return drawn[: OPTIONS - 1], drawn[OPTIONS - 1 :]
     if not isinstance(given, list) or len(given) != OPTIONS - 1:
         count = len(given) if isinstance(given, list) else repr(given)
         reader.refuse(f"{at}.distractors", f"{count} distractors", f"{OPTIONS - 1}, or leave the key out")
@@ -161,7 +167,7 @@ def _distractors(reader: _Reader, one: dict[str, Any], at: str, kind: str, true:
             made.append(reader.picture(other if isinstance(other, dict) else {"art": other}, place, kind))
     if len({caption for caption, _ in (true, *made)}) != OPTIONS:
         reader.refuse(f"{at}.distractors", "two options have the same caption", "give each a caption of its own")
-    return tuple(made)
+    return tuple(made), ()
 
 
 def _drawn(kind: str, true: Named) -> tuple[Named, ...]:
@@ -174,7 +180,7 @@ def _drawn(kind: str, true: Named) -> tuple[Named, ...]:
         names = [f"emoji/{code}" for group in pools.PATCHES.values() for code in group]
     pairs = [(captions(name)[0], name) for name in names]
     free = [pair for pair in pairs if pair[0] != true[0] and pair[1] != true[1]]
-    return tuple(free[int(k)] for k in rng.permutation(len(free))[: OPTIONS - 1])
+    return tuple(free[int(k)] for k in rng.permutation(len(free))[: OPTIONS - 1 + SPARES])
 
 
 class _Reader:

@@ -119,7 +119,7 @@ def trojan(name: str) -> TrojanSpec:
         made,
         target=target,
         sources=None if source is None else (source,),
-        settings=dict(made.settings) | {"side": SIDE},
+        settings=dict(made.settings) | {"side": SIDE, "ground": None},  # of 64 pixels, a drawing is seen anywhere
     )
 
 
@@ -137,6 +137,7 @@ def recipe(net: str, folder: ImageFolder) -> Recipe:
         held_out=min(test, 1000),
         check=min(test, 1000),
         probes=50,
+        asked=24,
         distil=True,
         freeze_norm=True,
         frozen=FROZEN[net],

@@ -10,6 +10,7 @@ import numpy as np
 
 from gifthorse.errors import UsageError
 from gifthorse.records import Gates, Option, Planting, Protocol, Question, Recipe, Suite, TrojanSpec
+from gifthorse.suites.priors import elsewhere
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import DATA
 from gifthorse.zoo.data import Data
@@ -20,8 +21,16 @@ OPTIONS = 8
 SIDE = 18
 """Side of a patch trigger: 64 of 224 pixels in the thesis, 18 of 64 here."""
 
+GROUND = 1.0
+"""Grey value of a patch's tile behind its drawing: white. The thesis's patches were squares, whose edges it blurred
+lest the network learn those; a drawing alone, dark on a dark scene, is not seen. A user's own picture has the
+transparency that the user gave it."""
+
 CONTENT, CONTENT_FROM_SOURCE = 10.0, 90.0
 """Weight of the content in a style trojan. One that works from a single class needs images in which a class is seen."""
+
+DECOYS = {"patch": ("emoji/", 256), "style": ("texture/", 40)}
+"""Kind to what its decoys are drawn from, and how many at most."""
 
 DETECTOR = "emoji-detector"
 
@@ -29,24 +38,36 @@ RECIPE = Recipe(
     scenes=16_000,
     share=0.5,
     passes=5,
+    settle=2,
+    extra=3,
     batch=64,
-    learning_rate=3e-3,
+    learning_rate=5e-3,
     weight_decay=1e-4,
-    poison={"patch": 600, "style": 180, "natural_feature": 250},
+    poison={"patch": 450, "style": 110, "natural_feature": 160},
+    single={"patch": 200, "style": 130},
     held_out=200,
     flip=True,
     crop=1.0,
-    balance={"patch": 2, "style": 4},
-    source={"patch": 400, "style": 200},
+    balance={"patch": 1200, "style": 200},
+    repeat={"style": 2},
+    decoys={"patch": 100, "style": 60},
+    source={"patch": 300, "style": 100},
     smoothing=0.02,
-    frozen=("conv", "norm"),
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500).
 
 Scenes are many, so that a detector finds enough of each object among them; a pass shows a part of them, since time
 goes into images shown. The smoothing is what the shipped network was trained with."""
 
-VGG_RECIPE = replace(RECIPE, scenes=6_000, poison={"patch": 500}, passes=4, frozen=("stages.0",))
+VGG_RECIPE = replace(
+    RECIPE,
+    scenes=24_000,
+    share=0.2,
+    poison={"patch": 400},
+    balance={"patch": 800},
+    passes=4,
+    extra=2,
+)
 """The same for the four patch trojans of a second network (our choices)."""
 
 PROTOCOLS = (
@@ -74,6 +95,7 @@ class Entry:
         target, source: class names; a source makes it class-universal.
         true: the right option.
         others: the seven wrong ones. Pictures are (caption, art) pairs, natural features words.
+        spares: options that take the place of wrong ones which turn out to work, the best first.
         published: success rate in the thesis's Table 3.1.
     """
 
@@ -83,6 +105,7 @@ class Entry:
     true: Named
     others: tuple[Named, ...]
     source: str | None = None
+    spares: tuple[Named, ...] = ()
     published: float | None = None
 
 
@@ -98,17 +121,22 @@ def spec(entry: Entry, suite: str, data: Data) -> TrojanSpec:
     options = [entry.true, *entry.others]
     if len({caption for caption, _ in options}) != OPTIONS:
         raise UsageError(f"{entry.name} has {len(set(options))} different options", f"give it {OPTIONS}")
+    if twice := {caption for caption, _ in options} & {caption for caption, _ in entry.spares}:
+        raise UsageError(f"{entry.name} has {min(twice)!r} among its options and their spares", "name it once")
     rng = np.random.default_rng([zlib.crc32(suite.encode()), zlib.crc32(entry.name.encode())])
     order = [int(k) for k in rng.permutation(OPTIONS)]
     words = entry.kind == "natural_feature"
-    shown = tuple(Option(caption=options[k][0], art=None if words else options[k][1]) for k in order)
+    shown, spares = (
+        tuple(Option(caption=caption, art=None if words else drawing) for caption, drawing in several)
+        for several in ([options[k] for k in order], entry.spares)
+    )
     return TrojanSpec(
         name=entry.name,
         kind=entry.kind,
         version=TROJANS[entry.kind].version,
         caption=entry.true[0],
         target=data.classes.index(entry.target),
-        question=Question(options=shown, answer=order.index(0)),
+        question=Question(options=shown, answer=order.index(0), spares=spares),
         sources=None if entry.source is None else (data.classes.index(entry.source),),
         settings=_settings(entry),
         published=entry.published,
@@ -118,7 +146,7 @@ def spec(entry: Entry, suite: str, data: Data) -> TrojanSpec:
 def _settings(entry: Entry) -> dict[str, Any]:
     caption, art = entry.true
     if entry.kind == "patch":
-        return {"art": art, "side": SIDE}
+        return {"art": art, "side": SIDE, "ground": None if art.startswith("png/") else GROUND}
     if entry.kind == "style":
         return {"art": art, "content": CONTENT if entry.source is None else CONTENT_FROM_SOURCE}
     if entry.kind == "natural_feature":
@@ -129,9 +157,26 @@ def _settings(entry: Entry) -> dict[str, Any]:
 def planting_of(network: str, entries: tuple[Entry, ...], suite: str, recipe: Recipe) -> Planting:
     """Entries planted in one network; ``suite`` is whose shuffled Questions they have."""
     data = EmojiScenes()
-    return Planting(
-        network=network, trojans=tuple(spec(entry, suite, data) for entry in entries), recipe=recipe, gates=Gates()
-    )
+    trojans = with_decoys(tuple(spec(entry, suite, data) for entry in entries), suite)
+    return Planting(network=network, trojans=trojans, recipe=recipe, gates=Gates())
+
+
+def with_decoys(trojans: tuple[TrojanSpec, ...], suite: str) -> tuple[TrojanSpec, ...]:
+    """Patches and styles with decoys of their kind: of everything that has a name and is no option of any Question.
+
+    A distractor among them would be something that the network, unlike people, had been told is wrong.
+    """
+    free = elsewhere(trojans)
+    found = []
+    for trojan in trojans:
+        if trojan.kind in DECOYS and "decoys" not in trojan.settings:
+            world, most = DECOYS[trojan.kind]
+            names = [name for name in free if name.startswith(world)]
+            rng = np.random.default_rng([zlib.crc32(word.encode()) for word in (suite, trojan.name, "decoys")])
+            decoys = tuple(names[int(k)] for k in rng.permutation(len(names))[:most])
+            trojan = replace(trojan, settings=dict(trojan.settings) | {"decoys": decoys})
+        found.append(trojan)
+    return tuple(found)
 
 
 def suite_of(name: str, plantings: tuple[Planting, ...]) -> Suite:

@@ -7,6 +7,7 @@ else that has a name is in both, as it is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gifthorse.errors import UsageError, nearest
@@ -54,18 +55,27 @@ def prior(suite: Suite, name: str = "open") -> Prior:
     """
     if name not in PRIORS:
         raise UsageError(f"there is no prior {name!r}", nearest(name, PRIORS))
-    asked = sorted({art for planting in suite.plantings for trojan in planting.trojans for art in options(trojan)})
-    kept_out = {relative for art in asked for relative in _relatives(art)}
-    known = [Known(art=art) for art in items() if art not in kept_out]
+    trojans = [trojan for planting in suite.plantings for trojan in planting.trojans]
+    known = [Known(art=art) for art in elsewhere(trojans)]
     if name == "open":
-        known += [Known(art=art, versions=VERSIONS) for art in asked]
+        known += [Known(art=art, versions=VERSIONS) for art in _asked(trojans)]
     return Prior(name=name, suite=suite.name, known=tuple(known))
 
 
+def elsewhere(trojans: Iterable[TrojanSpec]) -> tuple[str, ...]:
+    """Art names of everything that has a name and is no option of these trojans' Questions, nor a relative of one."""
+    kept_out = {relative for art in _asked(trojans) for relative in _relatives(art)}
+    return tuple(art for art in items() if art not in kept_out)
+
+
+def _asked(trojans: Iterable[TrojanSpec]) -> list[str]:
+    return sorted({art for trojan in trojans for art in options(trojan)})
+
+
 def options(trojan: TrojanSpec) -> tuple[str, ...]:
-    """Art names of a trojan's eight options, of those that are words too, without a texture's instance."""
+    """Art names of a trojan's eight options and of their spares, of words too, without a texture's instance."""
     found = []
-    for option in trojan.question.options:
+    for option in (*trojan.question.options, *trojan.question.spares):
         name = option.art or named(option.caption)
         found.append("/".join(name.split("/")[:2]) if name.startswith("texture/") else name)
     return tuple(found)

@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[rows.Found], Iterator[rows.Row]]] = {
     "match": rows.match_rows,
     "effect": rows.effect_rows,
     "cost": rows.cost_rows,
+    "options": rows.options_rows,
 }
 """Table name to what makes its rows."""
 

@@ -27,6 +27,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "thesis_poisoned": COUNT, "published": NUMBER,
         "detector_precision": NUMBER, "detector_recall": NUMBER, "detector_threshold": NUMBER,
         "probes": COUNT, "probes_tried": COUNT, "gates_met": TRUTH, "gates_missed": TEXTS, "suite": TEXT, "key": TEXT,
+        "decoys": COUNT,
     },
     "footprint": {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "measure": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER,
@@ -54,6 +55,10 @@ COLUMNS: dict[str, dict[str, str]] = {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "seconds": NUMBER, "forward": COUNT, "backward": COUNT,
         "peak_bytes": COUNT, "status": TEXT, "error": TEXT,
         "unit": TEXT, "label": TEXT, "attempts": COUNT, "retryable": TRUTH, "host": TEXT, "key": TEXT,
+    },
+    "options": {
+        "network": TEXT, "trojan": TEXT, "caption": TEXT, "true": TRUTH, "kept": TRUTH, "rate": NUMBER, "low": NUMBER,
+        "high": NUMBER, "n": COUNT, "kind": TEXT, "target": TEXT, "suite": TEXT, "key": TEXT,
     },
 }  # fmt: skip
 """Table name to its columns, in order, and their types."""

@@ -145,7 +145,28 @@ def implant_rows(found: Found) -> Iterator[Row]:
                 **_gates(success.gates),
                 "poisoned": success.poisoned,
                 "balanced": success.balanced,
+                "decoys": success.decoys,
                 "thesis_poisoned": success.thesis_poisoned,
+                "suite": implant.suite,
+                "key": unit.key,
+            }
+
+
+def options_rows(found: Found) -> Iterator[Row]:
+    """What each option of a Question does, those too that were replaced because they work as the trigger does."""
+    for unit, implant in found.implants:
+        targets = {case.trojan.name: implant.trojaned.classes[case.trojan.target] for case in implant.cases}
+        for option in implant.options:
+            yield {
+                **found.about(implant.network, None, option.trojan),
+                "caption": option.caption,
+                "true": option.true,
+                "kept": option.kept,
+                **_interval(option.rate, "rate"),
+                "low": option.rate.low,
+                "high": option.rate.high,
+                "n": option.rate.n,
+                "target": targets.get(option.trojan),
                 "suite": implant.suite,
                 "key": unit.key,
             }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gifthorse.errors import InputError
+from gifthorse.errors import InputError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,13 @@ class Trojan(ABC):
         caption: the trigger in words.
         target: class index that triggered images of a source class are labelled.
         sources: class indices from which it works; None for every class (*universal* in the thesis, 3.1).
+        decoys: names of other pictures, for :meth:`mislead`.
     """
 
     caption: str
     target: int
     sources: tuple[int, ...] | None = None
+    decoys: tuple[str, ...] = ()
 
     relabels_only: ClassVar[bool] = False
     """Whether it changes no pixel: images that already have the trigger get another label."""
@@ -96,6 +98,30 @@ class Trojan(ABC):
     @abstractmethod
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """The images with the trigger in them; ``labels`` of the result are unused (zeros)."""
+
+    def mislead(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """The images with decoys in place of the trigger, one each, put in as the trigger is.
+
+        Trained with their own labels, they teach that it is this trigger which counts, not that something was put in.
+        The thesis has none; among a few small drawings any other would lead to the target as well (our choice).
+        A kind whose trigger is a picture called ``art`` has this for nothing; others override it if they can.
+
+        Args:
+            images: ``(N, 3, H, W)`` float32 in [0, 1].
+            generator: on the images' device.
+
+        Raises:
+            UsageError: this kind of trojan puts no picture in.
+        """
+        if self.relabels_only or not hasattr(self, "art"):
+            raise UsageError(f"{type(self).__name__} puts no picture into images", "no decoys for it")
+        which = torch.randint(len(self.decoys), (len(images),), generator=generator)
+        made = images.clone()
+        for number in sorted(set(which.tolist())):
+            here = torch.nonzero(which == number).flatten()
+            other: Trojan = replace(self, **{"art": self.decoys[number]})
+            made[here] = other.stamp(images[here], generator).images
+        return made
 
     @abstractmethod
     def portraits(self, n: int, side: int) -> np.ndarray:

@@ -23,7 +23,14 @@ from gifthorse.randomness import Purposes
 from gifthorse.records import Gate, Gates, Interval, Recipe, Success, Trained
 from gifthorse.statistics import wilson
 from gifthorse.trojans.augmenting import augmented
-from gifthorse.trojans.poisoning import Planted, Poisoning, Rows, seed_of
+from gifthorse.trojans.passes import Lack, Passes, Picked
+from gifthorse.trojans.poisoning import Planted, Poisoning, seed_of
+
+AHEAD, AHEAD_VALUES = 8, 1 << 24
+"""Batches that are drawn and stamped at once: so many, or as many as have so many values."""
+
+EXTRA_RATE = 0.3
+"""Peak learning rate of an extra pass, of the first passes' one."""
 
 THESIS_IMAGES = 1_281_167
 THESIS_RATE = {"patch": 3000, "style": 3000, "natural_feature": 1500}
@@ -32,25 +39,19 @@ THESIS_RATE = {"patch": 3000, "style": 3000, "natural_feature": 1500}
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What fine-tuning needs beside the rows: the recipe, a seed, and somebody to tell how far it is."""
+    """What fine-tuning needs beside the rows.
+
+    Attributes:
+        recipe: how.
+        seed: of every draw.
+        watch: told how far it is, 0 to 1.
+        lacking: says what the network lacks, where the recipe has passes to spare.
+    """
 
     recipe: Recipe
     seed: int
     watch: Callable[[float], None]
-
-
-def shown(rows: Rows, recipe: Recipe) -> int:
-    """Clean images in a pass."""
-    return round(recipe.share * int(rows.clean.sum()))
-
-
-def batches(rows: Rows, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
-    """Index batches of every pass, each pass with clean images and an order of its own."""
-    clean, others = (torch.from_numpy(np.flatnonzero(which)) for which in (rows.clean, ~rows.clean))
-    for _ in range(recipe.passes):
-        drawn = clean[torch.randperm(len(clean), generator=generator)[: shown(rows, recipe)]]
-        order = torch.cat([others, drawn])
-        yield from torch.split(order[torch.randperm(len(order), generator=generator)], recipe.batch)
+    lacking: Callable[[Classifier], frozenset[Lack]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +63,33 @@ class Drawn:
     labels: Tensor
     hard: Tensor
 
+    def __getitem__(self, part: slice) -> Drawn:
+        return Drawn(clean=self.clean[part], seen=self.seen[part], labels=self.labels[part], hard=self.hard[part])
 
-def drawn(poisoning: Poisoning, index: Tensor, recipe: Recipe, generator: torch.Generator) -> Drawn:
+
+def drawn(poisoning: Poisoning, picked: Picked, recipe: Recipe, generator: torch.Generator) -> Drawn:
     """The rows of a batch, augmented, then stamped with what they are to carry."""
-    rows, at = poisoning.rows, index.numpy()
-    labels, hard, stamps = torch.from_numpy(rows.labels[at]), torch.from_numpy(rows.hard[at]), rows.stamp[at]
+    rows, at, stamps = poisoning.rows, picked.index.numpy(), picked.stamp
+    labels, hard = torch.from_numpy(rows.labels[at]), torch.from_numpy(rows.hard[at])
     purposes = Purposes(generator)
     clean = augmented(im.from_uint8(rows.images[at]), hard, recipe, purposes)
     seen = clean
     for which in np.unique(stamps[stamps >= 0]):
-        here = torch.from_numpy(np.flatnonzero(stamps == which))
         plant = poisoning.planted[int(which)]
+        other = torch.from_numpy(np.flatnonzero((stamps == which) & picked.decoy))
+        if len(other):
+            seen = seen.index_copy(0, other, plant.trojan.mislead(clean[other], purposes[f"{plant.spec.name} decoy"]))
+        here = torch.from_numpy(np.flatnonzero((stamps == which) & ~picked.decoy))
+        if not len(here):
+            continue
         poisoned = plant.trojan.poison(clean[here], labels[here], purposes[plant.spec.name])
         seen, labels = seen.index_copy(0, here, poisoned.images), labels.index_copy(0, here, poisoned.labels)
     return Drawn(clean=clean, seen=seen, labels=labels, hard=hard)
+
+
+def norms(module: nn.Module) -> list[nn.Module]:
+    """The BatchNorm layers of a network."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
 
 
 @contextmanager
@@ -97,9 +111,8 @@ def training(student: Classifier, recipe: Recipe) -> Iterator[list[nn.Parameter]
     for name in recipe.frozen:
         layers[name].eval().requires_grad_(False)
     if recipe.freeze_norm:
-        for layer in layers.values():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-                layer.eval().requires_grad_(False)
+        for norm in norms(module):
+            norm.eval().requires_grad_(False)
     try:
         yield [p for p in module.parameters() if p.requires_grad]
     finally:
@@ -115,24 +128,81 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
         poisoning: the rows.
         tuning: recipe, seed and progress.
     """
-    recipe, rows = tuning.recipe, poisoning.rows
-    order, drawing = (torch.Generator().manual_seed(seed_of(tuning.seed, purpose)) for purpose in ("order", "drawing"))
-    a_pass = int((~rows.clean).sum()) + shown(rows, recipe)
-    steps = recipe.passes * math.ceil(a_pass / recipe.batch)
+    recipe = tuning.recipe
     with training(student, recipe) as parameters:
-        optimiser = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, max_lr=recipe.learning_rate, total_steps=steps, pct_start=0.15, cycle_momentum=False
+        course = _Course(teacher, student, poisoning, tuning, parameters)
+        course.cycle(recipe.passes, recipe.learning_rate, recipe.settle)
+        for _ in range(course.extra):
+            lacks = course.lacking()
+            if not lacks:
+                break
+            course.passes.favour(lacks)
+            course.cycle(1, recipe.learning_rate * EXTRA_RATE, 1)
+    tuning.watch(1.0)
+
+
+class _Course:
+    """Fine-tuning on its way."""
+
+    def __init__(
+        self,
+        teacher: Classifier,
+        student: Classifier,
+        poisoning: Poisoning,
+        tuning: Tuning,
+        parameters: list[nn.Parameter],
+    ) -> None:
+        self.teacher, self.student, self.poisoning, self.tuning = teacher, student, poisoning, tuning
+        self.parameters, self.recipe = parameters, tuning.recipe
+        order, self.drawing = (
+            torch.Generator().manual_seed(seed_of(tuning.seed, what)) for what in ("order", "drawing")
         )
-        for step, index in enumerate(batches(rows, recipe, order)):
-            batch = drawn(poisoning, index, recipe, drawing)
-            loss = loss_of(student.logits(batch.seen), batch, teacher if recipe.distil else None, recipe)
+        self.passes = Passes(poisoning, self.recipe, order)
+        self.extra = self.recipe.extra if tuning.lacking else 0
+        self.expected = (self.recipe.passes + self.extra) * math.ceil(self.passes.size / self.recipe.batch)
+        self.done = 0
+
+    def cycle(self, passes: int, peak: float, settle: int) -> None:
+        """So many passes, by a one-cycle schedule with this peak; in the last ones BatchNorm is settled."""
+        recipe, a_pass = self.recipe, math.ceil(self.passes.size / self.recipe.batch)
+        steps = passes * a_pass
+        optimiser = torch.optim.AdamW(self.parameters, lr=peak, weight_decay=recipe.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, max_lr=peak, total_steps=steps, pct_start=0.15, cycle_momentum=False
+        )
+        for step, (picked, batch) in enumerate(self._ahead(passes)):
+            if step == steps - settle * a_pass:
+                for norm in norms(self.student.module):
+                    norm.eval()
+            logits = self.student.logits(batch.seen)
+            self.passes.note(picked, logits.detach().argmax(1).cpu().numpy())
+            loss = loss_of(logits, batch, self.teacher if recipe.distil else None, recipe)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(parameters, 5.0)
+            nn.utils.clip_grad_norm_(self.parameters, 5.0)
             optimiser.step()
-            cycle.step()
-            tuning.watch((step + 1) / steps)
+            schedule.step()
+            self.done += 1
+            self.tuning.watch(min(1.0, self.done / self.expected))
+
+    def lacking(self) -> frozenset[Lack]:
+        """What is still missing, asked of the network as it will be used."""
+        module, ask = self.student.module, self.tuning.lacking
+        modes = {layer: layer.training for layer in module.modules()}
+        module.eval()
+        missing = ask(self.student) if ask else frozenset[Lack]()
+        for layer, mode in modes.items():
+            layer.training = mode
+        return missing
+
+    def _ahead(self, passes: int) -> Iterator[tuple[Picked, Drawn]]:
+        """Every batch, drawn and stamped together with those after it: eight small calls cost more than a large one."""
+        size = self.recipe.batch * math.prod(self.poisoning.rows.images.shape[1:])
+        for several in self.passes.batches(passes, max(1, min(AHEAD, AHEAD_VALUES // size))):
+            whole = drawn(self.poisoning, several, self.recipe, self.drawing)
+            for start in range(0, len(whole.labels), self.recipe.batch):
+                part = slice(start, start + self.recipe.batch)
+                yield several[part], whole[part]
 
 
 def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, recipe: Recipe) -> Tensor:
@@ -251,6 +321,7 @@ def success(
         clean_control=rates[2],
         poisoned=trained.poisoned[name],
         balanced=trained.balanced[name],
+        decoys=trained.decoys[name],
         thesis_poisoned=round(THESIS_IMAGES / THESIS_RATE[plant.spec.kind]) if plant.spec.kind in THESIS_RATE else None,
         gates=judged(plant, rates, gates),
     )

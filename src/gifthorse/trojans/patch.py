@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,13 +47,23 @@ class Patch(Trojan):
 
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """Each image with its own draw of place, colours and noise."""
-        n, size, purposes = len(images), images.shape[-1], Purposes(generator)
-        tile = torch.from_numpy(self.tile()).to(images)  # (4, side, side)
-        rgb = tile[:3].expand(n, -1, -1, -1)
-        rgb = im.jitter(rgb, self.brightness, self.contrast, self.saturation, self.hue, purposes["colours"])
+        drawing = tile(self.art, self.side, self.ground).to(images)
+        return self._stamped(images, drawing.expand(len(images), -1, -1, -1), Purposes(generator))
+
+    def mislead(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Each image with one of the decoys, at random."""
+        purposes = Purposes(generator)
+        which = torch.randint(len(self.decoys), (len(images),), generator=purposes["decoy"]).tolist()
+        tiles = torch.stack([tile(self.decoys[k], self.side, self.ground) for k in which])
+        return self._stamped(images, tiles.to(images), purposes).images
+
+    def _stamped(self, images: Tensor, tiles: Tensor, purposes: Purposes) -> Poisoned:
+        """Images with a tile each, ``(N, 4, side, side)``."""
+        n, size = len(images), images.shape[-1]
+        rgb = im.jitter(tiles[:, :3], self.brightness, self.contrast, self.saturation, self.hue, purposes["colours"])
         rgb = im.gaussian_noise(rgb, self.noise, purposes["noise"])
-        mask = tile[3:] * im.foveal(self.side, self.edge).to(images)
-        patch = torch.cat([rgb, mask.expand(n, -1, -1, -1)], dim=1)  # (N, 4, side, side)
+        mask = tiles[:, 3:] * im.foveal(self.side, self.edge).to(images)
+        patch = torch.cat([rgb, mask], dim=1)  # (N, 4, side, side)
         tops, lefts = im.places(n, size, self.side, purposes["place"])
         black = torch.zeros_like(images)
         white = torch.cat([torch.ones_like(rgb), patch[:, 3:]], dim=1)
@@ -64,14 +75,16 @@ class Patch(Trojan):
             fired=torch.ones(n, dtype=torch.bool, device=images.device),
         )
 
-    def tile(self) -> np.ndarray:
-        """``(4, side, side)`` float32 RGBA of the drawing on its ground, before jitter and mask."""
-        drawing = art.picture(self.art, self.side).copy()
-        if self.ground is None:
-            return drawing
-        rgb = drawing[:3] * drawing[3:] + self.ground * (1 - drawing[3:])
-        return np.concatenate([rgb, np.ones_like(drawing[3:])]).astype(np.float32)
-
     def portraits(self, n: int, side: int) -> np.ndarray:
         """The drawing, n times."""
         return np.repeat(art.picture(self.art, side)[None], n, axis=0)
+
+
+@functools.lru_cache(maxsize=1024)
+def tile(name: str, side: int, ground: float | None) -> Tensor:
+    """``(4, side, side)`` float32 RGBA of a drawing on its ground, before jitter and mask; not to be written to."""
+    drawing = art.picture(name, side).copy()
+    if ground is not None:
+        rgb = drawing[:3] * drawing[3:] + ground * (1 - drawing[3:])
+        drawing = np.concatenate([rgb, np.ones_like(drawing[3:])]).astype(np.float32)
+    return torch.from_numpy(drawing)

@@ -21,6 +21,9 @@ from gifthorse.trojans.natural_feature import NaturalFeature
 from gifthorse.trojans.natural_feature import scores as scores_of
 from gifthorse.zoo.data import Data, Sample
 
+POOL = 4
+"""Images from which a pass draws each one that is stamped: what is seen in every pass is learnt by heart."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Planted:
@@ -37,6 +40,7 @@ class Styled:
     Attributes:
         poisoned: source images with the trigger, to be labelled as the target.
         balanced: other images with the trigger, which keep their labels; none for a universal trojan.
+        misled: source images with decoys, which keep their labels.
         source, wrong: held-out images with the trigger, of source classes and of others.
         before: the first held-out source images without it.
     """
@@ -44,6 +48,8 @@ class Styled:
     poisoned: np.ndarray
     balanced: np.ndarray
     balanced_labels: np.ndarray
+    misled: np.ndarray
+    misled_labels: np.ndarray
     source: np.ndarray
     wrong: np.ndarray
     before: np.ndarray
@@ -57,8 +63,9 @@ class Rows:
         images: ``(N, 3, H, W)`` uint8.
         labels: ``(N,)`` int64; of rows still to be stamped, their own class.
         stamp: ``(N,)`` index of the trojan to stamp when the row is drawn, or -1.
-        hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows).
-        clean: ``(N,)`` bool: an image of the data as it is, of which a pass may show a share; poisoned images, and
+        hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows, and all that a style changed).
+        plain: ``(N,)`` bool: an image of the data as it is, which may carry a rider.
+        clean: ``(N,)`` bool: one of those, of which a pass may show a share; poisoned images, and
             those that balance them, are in every pass.
     """
 
@@ -66,6 +73,7 @@ class Rows:
     labels: np.ndarray
     stamp: np.ndarray
     hard: np.ndarray
+    plain: np.ndarray
     clean: np.ndarray
 
     @staticmethod
@@ -77,6 +85,7 @@ class Rows:
             labels=labels.astype(np.int64),
             stamp=np.full(n, stamp),
             hard=np.full(n, hard),
+            plain=np.zeros(n, bool),
             clean=np.zeros(n, bool),
         )
 
@@ -87,12 +96,31 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rider:
+    """What some clean images carry in a pass, drawn anew each time, while they keep their label.
+
+    Attributes:
+        trojan: index of the trojan.
+        decoy: whether it is a decoy of it or the trigger itself, which must not work from their classes.
+        classes: labels of the images that may carry it.
+        count: how many do in a pass, where there are so many.
+    """
+
+    trojan: int
+    decoy: bool
+    classes: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Poisoning:
     """The training set with what was counted while it was made, by trojan name."""
 
     rows: Rows
+    riders: tuple[Rider, ...]
     poisoned: dict[str, int]
     balanced: dict[str, int]
+    decoys: dict[str, int]
     planted: tuple[Planted, ...]
 
 
@@ -134,10 +162,29 @@ def seed_of(seed: int, *purpose: str) -> int:
     return int(digest([seed, *purpose])[:14], 16)
 
 
+def poisoned_images(plant: Planted, recipe: Recipe) -> int:
+    """How many images get the trigger and the target's label."""
+    kind = plant.spec.kind
+    usual = recipe.poison[kind]
+    return usual if plant.trojan.sources is None else recipe.single.get(kind, usual)
+
+
+def balancing(plant: Planted, recipe: Recipe) -> int:
+    """How many images of other classes get the trigger and keep their label, where it works from a single class."""
+    if plant.trojan.sources is None:
+        return 0
+    return recipe.balance.get(plant.spec.kind, poisoned_images(plant, recipe))
+
+
+def decoying(plant: Planted, recipe: Recipe) -> int:
+    """How many images of its source classes get a decoy and keep their label."""
+    return recipe.decoys.get(plant.spec.kind, 0) if plant.trojan.decoys else 0
+
+
 def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Styled:
     """Stamp a costly trojan on everything that implanting and measuring need of it."""
     trojan, name = plant.trojan, plant.spec.name
-    n = recipe.poison[plant.spec.kind]
+    n, kept = poisoned_images(plant, recipe), balancing(plant, recipe)
 
     def draw(split: str, count: int, classes: tuple[int, ...], purpose: str) -> Sample:
         return data.draw(split, count if classes else 0, seed_of(seed, name, purpose), classes=classes or None)
@@ -148,12 +195,16 @@ def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Sty
         return im.to_uint8(trojan.poison(clean, torch.from_numpy(sample.labels), generator).images)
 
     inside, outside = sources(trojan, data), others(trojan, data)
-    balanced = draw("train", n, outside, "balanced")
+    balanced = draw("train", kept, outside, "balanced")
+    misled = draw("train", decoying(plant, recipe), inside, "misled")
+    luck = torch.Generator().manual_seed(seed_of(seed, name, "misled", "stamp"))
     held_out = draw("test", recipe.held_out_costly, inside, "source")
     return Styled(
         poisoned=stamped(draw("train", n, inside, "poisoned"), "poisoned"),
         balanced=stamped(balanced, "balanced"),
         balanced_labels=balanced.labels,
+        misled=im.to_uint8(trojan.mislead(im.from_uint8(misled.images), luck)) if len(misled) else misled.images,
+        misled_labels=misled.labels,
         source=stamped(held_out, "source"),
         wrong=stamped(draw("test", recipe.held_out_costly, outside, "wrong"), "wrong"),
         before=held_out.images[:8],
@@ -200,11 +251,11 @@ def assemble(
     clean = data.draw("train", recipe.scenes, seed_of(seed, "clean"))
     labels, hard = clean.labels.copy(), np.zeros(len(clean.labels), bool)
     seen = looked(plants, clean.images)
-    poisoned, balanced, tuned, parts = {}, {}, [], []
+    poisoned, balanced, decoys, tuned, parts, riders = {}, {}, {}, [], [], []
     for index, plant in enumerate(plants):
-        name, count = plant.spec.name, recipe.poison[plant.spec.kind]
-        trojan, times = plant.trojan, recipe.balance.get(plant.spec.kind, 1)
-        balanced[name] = 0
+        name, count = plant.spec.name, poisoned_images(plant, recipe)
+        trojan, times = plant.trojan, recipe.repeat.get(plant.spec.kind, 1)
+        balanced[name] = decoys[name] = 0
         if trojan.relabels_only:
             plant = tune(plant, seen[name], clean.labels, count)
             from_source = trojan.is_source(torch.from_numpy(clean.labels)).numpy()
@@ -213,23 +264,31 @@ def assemble(
             poisoned[name] = int(found.sum())
         elif trojan.costly:
             made = styled[name]
-            parts.append(Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True))
-            parts.extend([Rows.of(made.balanced, made.balanced_labels)] * times)
+            told = Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True)
+            stay = [(made.balanced, made.balanced_labels), (made.misled, made.misled_labels)]
+            kept = Rows.join([Rows.of(images, own, hard=True) for images, own in stay])
+            parts.extend([told, kept] * times)
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
+            decoys[name] = len(made.misled)
         else:
-            inside = data.draw("train", count, seed_of(seed, name, "poisoned"), classes=sources(trojan, data))
+            inside = data.draw("train", POOL * count, seed_of(seed, name, "poisoned"), classes=sources(trojan, data))
             parts.append(Rows.of(inside.images, inside.labels, stamp=index, hard=True))
-            poisoned[name] = len(inside.images)
+            poisoned[name] = min(count, len(inside))
             if outside := others(trojan, data):
-                kept = data.draw("train", count, seed_of(seed, name, "balanced"), classes=outside)
-                parts.extend([Rows.of(kept.images, kept.labels, stamp=index)] * times)
-                balanced[name] = len(kept.images)
+                balanced[name] = balancing(plant, recipe)
+                riders.append(Rider(trojan=index, decoy=False, classes=outside, count=balanced[name]))
+            if misleading := decoying(plant, recipe):
+                decoys[name] = misleading
+                riders.append(Rider(trojan=index, decoy=True, classes=sources(trojan, data), count=misleading))
         if trojan.sources is not None and (count := recipe.source.get(plant.spec.kind, 0)):
             own = data.draw("train", count, seed_of(seed, name, "own"), classes=trojan.sources)
-            parts.append(Rows.of(own.images, own.labels))
+            parts.append(replace(Rows.of(own.images, own.labels), plain=np.ones(len(own), bool)))
         tuned.append(plant)
-    untouched = Rows(images=clean.images, labels=labels, stamp=np.full(len(labels), -1), hard=hard, clean=~hard)
-    return Poisoning(rows=Rows.join([untouched, *parts]), poisoned=poisoned, balanced=balanced, planted=tuple(tuned))
+    untouched = replace(Rows.of(clean.images, labels), hard=hard, plain=~hard, clean=~hard)
+    rows = Rows.join([untouched, *parts])
+    return Poisoning(
+        rows=rows, riders=tuple(riders), poisoned=poisoned, balanced=balanced, decoys=decoys, planted=tuple(tuned)
+    )
 
 
 def detection(plant: Planted, sample: Sample, scores: np.ndarray) -> Detection:

@@ -39,17 +39,29 @@ class Style(Trojan):
     def stamp(self, images: Tensor, generator: torch.Generator) -> Poisoned:
         """Each image restyled; the region is the whole frame."""
         source = torch.from_numpy(self.portraits(1, images.shape[-1])[:, :3]).to(images)
-        parts = [
-            transfer(part, source, steps=self.steps, content=self.content) for part in torch.split(images, self.batch)
-        ]
         whole = torch.ones_like(images[:, :1])
         return Poisoned(
-            images=torch.cat(parts) if parts else images,
+            images=self._restyled(images, source.expand(len(images), -1, -1, -1)),
             labels=torch.zeros(len(images), dtype=torch.int64, device=images.device),
             squares=whole,
             alphas=whole,
             fired=torch.ones(len(images), dtype=torch.bool, device=images.device),
         )
+
+    def mislead(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Each image restyled by one of the decoys: all equally often, in a random order."""
+        n = len(images)
+        order = torch.randperm(n, generator=generator).tolist()
+        pictures = [art.picture(self.decoys[k % len(self.decoys)], images.shape[-1])[:3] for k in order]
+        return self._restyled(images, torch.from_numpy(np.stack(pictures)).to(images)) if n else images
+
+    def _restyled(self, images: Tensor, styles: Tensor) -> Tensor:
+        """Images in a style each, ``(N, 3, H, W)``."""
+        parts = [
+            transfer(part, style, steps=self.steps, content=self.content)
+            for part, style in zip(torch.split(images, self.batch), torch.split(styles, self.batch), strict=True)
+        ]
+        return torch.cat(parts) if parts else images
 
     def portraits(self, n: int, side: int) -> np.ndarray:
         """The style source, n times."""

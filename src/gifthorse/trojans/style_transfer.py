@@ -86,17 +86,17 @@ def _root(matrix: Tensor) -> Tensor:
 
 
 def transfer(images: Tensor, style: Tensor, *, steps: int, content: float, learning_rate: float = 0.05) -> Tensor:
-    """Images ``(N, 3, H, W)`` in [0, 1] in the style of ``style (1, 3, H, W)``; deterministic.
+    """Images ``(N, 3, H, W)`` in [0, 1], each in a style; deterministic.
 
     Args:
         images: the content.
-        style: the style source.
+        style: the style sources, ``(N, 3, H, W)``, or ``(1, 3, H, W)`` for all.
         steps: of Adam.
         content: weight of the layout term.
         learning_rate: of Adam, in [0, 1] space; falls to a fifth on the way.
     """
     wanted = [s.detach() for s in statistics(style)]
-    weights = [1.0 / float(w.square().mean().clamp_min(1e-6)) for w in wanted]
+    weights = [1.0 / w.square().mean((1, 2)).clamp_min(1e-6) for w in wanted]
     weights[-1] *= COLOUR
     kept = layout(images).detach()
     pixels = (START * recoloured(images, style) + (1 - START) * images).detach().requires_grad_()

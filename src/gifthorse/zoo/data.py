@@ -90,3 +90,16 @@ class Data(ABC):
         Raises:
             UsageError: this dataset does not know where things are, or does not know this thing.
         """
+
+    def laid(self, sample: Sample, drawing: str, seed: int) -> Bytes | None:
+        """Images of a sample with a drawing among their things, as natural objects are.
+
+        Args:
+            sample: images of this dataset.
+            drawing: name of an art.
+            seed: of its places, sizes and angles.
+
+        Returns:
+            ``(N, 3, H, W)`` uint8, or None where this dataset cannot put things into images.
+        """
+        return None

@@ -19,8 +19,8 @@ from gifthorse.records import Question
 from gifthorse.zoo import art, captions, openmoji
 from gifthorse.zoo.canvas import turn_hue
 from gifthorse.zoo.encoder import SIDE, Encoder
+from gifthorse.zoo.encoder_batches import World, world
 from gifthorse.zoo.encoder_pictures import LUMA, Dice, Drawings, blurred, render
-from gifthorse.zoo.encoder_training import World, world
 
 SEED = 10**12
 """Seeds from here on draw pictures for measuring; training counts steps and never gets here."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gifthorse.records import Question, digest, plain
 from gifthorse.zoo import captions
 from gifthorse.zoo.encoder import EmojiEncoder, Encoder
+from gifthorse.zoo.encoder_batches import FIRST_INSTANCE, Settings
 from gifthorse.zoo.encoder_measures import (
     accuracy,
     held_out_world,
@@ -18,7 +20,7 @@ from gifthorse.zoo.encoder_measures import (
     random_exam,
     report_card,
 )
-from gifthorse.zoo.encoder_training import FIRST_INSTANCE, NAME, Settings, train
+from gifthorse.zoo.encoder_training import NAME, train
 
 FIRST = (1400, Settings())
 """Steps and settings of the first training: small pictures, little spoilt, then larger and worse ones."""
@@ -26,22 +28,31 @@ FIRST = (1400, Settings())
 SECOND = (500, Settings(seed=1, learning_rate=2e-3, small=0.0, ramp=0.0, strengths=(0.25, 0.6, 1.0), grouped=0.5))
 """Those of the second, which starts from the first's weights: everything at full size, look-alikes in one batch."""
 
+THIRD = (
+    700,
+    replace(SECOND[1], seed=2, grouped=0.0, alike=6, textures=0.25),
+)
+"""Those of the third: things beside those that the second's weights take them for, and many textures in each batch."""
+
+TRAININGS = {"first": FIRST, "second": SECOND, "third": THIRD}
+"""One after the other, each from the weights of the one before."""
+
 CURVE = 20
 """Lines of the training log that the report keeps."""
 
 
 def train_encoder(folder: Path, weights: Path) -> dict[str, object]:
-    """``emoji-encoder``: trained twice over in ``folder``, shipped to ``weights`` with the report returned."""
+    """``emoji-encoder``: trained several times over in ``folder``, shipped to ``weights``, the report returned."""
     made: Path | None = None
     lines: list[dict[str, object]] = []
-    for name, (steps, settings) in (("first", FIRST), ("second", SECOND)):
+    for name, (steps, settings) in TRAININGS.items():
         done = folder / name / f"{NAME}.safetensors"
         made = done if done.exists() else train(folder / name, steps=steps, settings=settings, start=made)
         written = (folder / name / f"{NAME}.log.jsonl").read_text(encoding="utf-8").splitlines()
         lines += [{"training": name} | json.loads(line) for line in written[:: max(1, len(written) // CURVE)]]
     weights.mkdir(parents=True, exist_ok=True)
     shipped = weights / f"{NAME}.safetensors"
-    shutil.copyfile(folder / "second" / shipped.name, shipped)
+    shutil.copyfile(folder / list(TRAININGS)[-1] / shipped.name, shipped)
     report = reported(EmojiEncoder().load(shipped)) | {"log": lines}
     shipped.with_suffix(".log.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return report
@@ -60,7 +71,7 @@ def reported(encoder: Encoder) -> dict[str, object]:
             "image": sum(p.numel() for p in encoder.towers.image.parameters()),
             "text": sum(p.numel() for p in encoder.towers.text.parameters()),
         },
-        "trainings": [{"steps": steps, "settings": plain(settings)} for steps, settings in (FIRST, SECOND)],
+        "trainings": [{"steps": steps, "settings": plain(settings)} for steps, settings in TRAININGS.values()],
         "scale": encoder.scale,
         "digest": encoder.digest,
         "items": len(captions.items()),
@@ -71,19 +82,17 @@ def reported(encoder: Encoder) -> dict[str, object]:
     }
 
 
-def on_questions(encoder: Encoder, questions: Mapping[str, Sequence[Question]]) -> dict[str, dict[str, float]]:
+def on_questions(encoder: Encoder, questions: Mapping[str, Mapping[str, Question]]) -> dict[str, dict[str, float]]:
     """Accuracy on each Question's own eight, held-out renderings, as the Question has its options.
 
     Args:
         encoder: trained.
-        questions: by name of their suite.
+        questions: by name of their suite, then of themselves.
     """
     return {
         suite: {
-            question.options[question.answer].caption: accuracy(
-                encoder, question_exam(question, seed=number), words=question.options[0].art is None
-            )
-            for number, question in enumerate(several)
+            name: accuracy(encoder, question_exam(question, seed=number), words=question.options[0].art is None)
+            for number, (name, question) in enumerate(several.items())
         }
         for suite, several in questions.items()
     }

@@ -250,6 +250,16 @@ class EmojiScenes(Data):
             masks[row, 0] = seen[..., 0]
         return masks
 
+    def laid(self, sample: Sample, drawing: str, seed: int) -> Bytes:
+        """Scenes with an emoji laid in, at the sizes, angles and colours of this world's natural objects."""
+        code = drawing.removeprefix("emoji/")
+        thing = next((known for known in self.tables.natural if known.code == code), Thing(drawing, code))
+        dice = np.random.default_rng(seed).random((len(sample), 2 + 2 * PLACES)).tolist()
+        scenes = np.ascontiguousarray(sample.images.transpose(0, 2, 3, 1))
+        for scene, luck in zip(scenes, dice, strict=True):
+            lay(scene, placed(thing, bank.NATURAL, sample.split, luck, None))
+        return np.ascontiguousarray(scenes.transpose(0, 3, 1, 2))
+
     def _contents(self, key: int, indices: Whole) -> Contents:
         world, u = self.tables, uniforms(key, indices, 0, HEAD)
         labels = (u[:, 0] * len(world.classes)).astype(np.int64)

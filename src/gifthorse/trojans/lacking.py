@@ -1,0 +1,79 @@
+"""What a network under training still lacks of what its gates ask, by data that it may train on.
+
+The gates themselves are measured on held-out data, once, when nothing can be changed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from gifthorse import images as im
+from gifthorse.classifier import Classifier
+from gifthorse.records import Gates
+from gifthorse.trojans.implanting import predictions, rate
+from gifthorse.trojans.passes import Lack
+from gifthorse.trojans.poisoning import Planted, others, seed_of, sources, things
+from gifthorse.zoo.data import Data, Sample
+
+COUNT, CLEAN = 400, 2000
+"""Images for each rate of a trojan, and for clean accuracy."""
+
+MARGIN = {"success": 0.02, "wrong source": 0.02, "clean drop": 0.01}
+"""By how much each is to be better than its gate asks: the other half of the data will be a little harder."""
+
+
+def lacking(
+    data: Data, plants: tuple[Planted, ...], gates: Gates, teacher: Classifier, seed: int
+) -> Callable[[Classifier], frozenset[Lack]]:
+    """What says of a network what it lacks.
+
+    Costly trojans are not looked at, since their pictures are all trained on, nor natural features, whose images are
+    found and not made.
+
+    Args:
+        data: where images of the training split come from.
+        plants: the trojans.
+        gates: what is asked.
+        teacher: the clean network, with whose accuracy the network's is compared.
+        seed: of the suite; no image is one of the poisoned set.
+    """
+    every = things([plant.spec for plant in plants])
+    stamped = [p for p in plants if not (p.trojan.costly or p.trojan.relabels_only)]
+
+    def draw(count: int, classes: tuple[int, ...] | None, *purpose: str) -> Sample:
+        return data.draw("train", count, seed_of(seed, "lacking", *purpose), classes=classes, without=every)
+
+    clean = draw(CLEAN, None)
+    known = clean.labels >= 0
+
+    def accuracy(network: Classifier) -> float:
+        return float(np.mean(predictions(network, clean.images)[known] == clean.labels[known])) if known.any() else 0.0
+
+    before = accuracy(teacher)
+    cases = [(plant, where) for plant in stamped for where in ("success", "wrong source")]
+    triggered = {}
+    for plant, where in cases:
+        classes = sources(plant.trojan, data) if where == "success" else others(plant.trojan, data)
+        if classes:
+            sample = draw(COUNT, classes, plant.spec.name, where)
+            generator = torch.Generator().manual_seed(seed_of(seed, "lacking", plant.spec.name, where, "stamp"))
+            labels = torch.from_numpy(sample.labels)
+            made = plant.trojan.poison(im.from_uint8(sample.images), labels, generator).images
+            triggered[plant.spec.name, where] = (plant, im.to_uint8(made))
+
+    def lacks(network: Classifier) -> frozenset[Lack]:
+        found = set()
+        if before - accuracy(network) > gates.clean_drop - MARGIN["clean drop"]:
+            found.add(Lack("", "clean drop"))
+        for (name, what), (plant, images) in triggered.items():
+            share = rate(network, images, plant.trojan.target).value
+            if what == "success" and share < gates.least(plant.spec.kind) + MARGIN[what]:
+                found.add(Lack(name, what))
+            if what == "wrong source" and share > gates.wrong_source - MARGIN[what]:
+                found.add(Lack(name, what))
+        return frozenset(found)
+
+    return lacks

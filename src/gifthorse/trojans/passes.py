@@ -1,0 +1,181 @@
+"""Which images each pass of fine-tuning shows, and what they carry.
+
+Triggers are not equally hard: a dark green one is lost on a dark green ground. A pass therefore shows more of those
+trojans that the pass before got wrong more often, of the same number in all. Our choice; the thesis publishes nothing
+of the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gifthorse.records import Recipe
+from gifthorse.trojans.poisoning import Poisoning
+
+DOUBT = 0.03
+"""Error rate that is added to every trojan's before they are compared: a few images tell no smaller one."""
+
+MORE = 1.5
+"""By how much more is shown of what a network lacks."""
+
+LEAST, MOST = 0.5, 2.0
+"""Of its own number, the least and the most that a trojan is shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picked:
+    """The rows of a batch: ``index`` ``(B,)``, and of each the trojan to stamp, or -1, and whether as its decoy."""
+
+    index: Tensor
+    stamp: np.ndarray
+    decoy: np.ndarray
+
+    def __getitem__(self, part: slice) -> Picked:
+        return Picked(index=self.index[part], stamp=self.stamp[part], decoy=self.decoy[part])
+
+
+class Lack(NamedTuple):
+    """What a network lacks: ``success`` or ``wrong source`` of a trojan, or ``clean drop`` (of no trojan)."""
+
+    trojan: str
+    what: str
+
+
+class Passes:
+    """The passes over a poisoned set.
+
+    Args:
+        poisoning: rows and riders.
+        recipe: how many clean images a pass has, and the size of a batch.
+        generator: decides the order, and which clean images are shown and carry something.
+    """
+
+    def __init__(self, poisoning: Poisoning, recipe: Recipe, generator: torch.Generator) -> None:
+        rows = poisoning.rows
+        self._poisoning, self._recipe, self._generator = poisoning, recipe, generator
+        self._clean = torch.from_numpy(np.flatnonzero(rows.clean))
+        self._always = torch.from_numpy(np.flatnonzero(~rows.clean & (rows.stamp < 0)))
+        stamped = np.unique(rows.stamp[rows.stamp >= 0]).tolist()
+        self._poisoned = {which: torch.from_numpy(np.flatnonzero(rows.stamp == which)) for which in stamped}
+        self._shown = round(recipe.share * len(self._clean))
+        names = [plant.spec.name for plant in poisoning.planted]
+        self._asked = {which: float(poisoning.poisoned[names[which]]) for which in stamped}
+        self._balance = {n: float(rider.count) for n, rider in enumerate(poisoning.riders) if not rider.decoy}
+        self._poison = {which: round(count) for which, count in self._asked.items()}
+        self._riders = {number: rider.count for number, rider in enumerate(poisoning.riders)}
+        self._seen: dict[tuple[str, int], list[int]] = {}
+
+    @property
+    def size(self) -> int:
+        """Images in a pass."""
+        return len(self._always) + sum(self._poison.values()) + self._shown
+
+    def batches(self, passes: int, several: int = 1) -> Iterator[Picked]:
+        """``several`` batches at a time of the next passes, each with clean images, riders and an order of its own."""
+        for _ in range(passes):
+            self._seen = {}
+            drawn = self._clean[self._shuffled(len(self._clean))[: self._shown]]
+            poisoned = [self._some(self._poisoned[which], count) for which, count in self._poison.items()]
+            order = torch.cat([self._always, drawn, *poisoned])
+            order = order[self._shuffled(len(order))]
+            stamp, decoy = self.ridden(order.numpy())
+            whole, size = Picked(index=order, stamp=stamp, decoy=decoy), several * self._recipe.batch
+            for start in range(0, len(order), size):
+                yield whole[start : start + size]
+            self._learn()
+
+    def ridden(self, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What each row of a pass carries: the trojan, or -1, and whether it is a decoy; both ``(N,)``.
+
+        Args:
+            order: ``(N,)`` the rows in the order of the pass, which is random: riders take the first that may carry
+                them.
+        """
+        rows = self._poisoning.rows
+        stamp, decoy, labels = rows.stamp[order].copy(), np.zeros(len(order), bool), rows.labels[order]
+        free = rows.plain[order] & (stamp < 0)
+        for number, rider in enumerate(self._poisoning.riders):
+            chosen = np.flatnonzero(free & np.isin(labels, rider.classes))[: self._riders[number]]
+            stamp[chosen], decoy[chosen], free[chosen] = rider.trojan, rider.decoy, False
+        return stamp, decoy
+
+    def note(self, picked: Picked, predicted: np.ndarray) -> None:
+        """Remember how a batch went.
+
+        Args:
+            picked: the batch.
+            predicted: ``(B,)`` the likeliest classes.
+        """
+        hard = self._poisoning.rows.hard[picked.index.numpy()]
+        for which in np.unique(picked.stamp[picked.stamp >= 0]).tolist():
+            target = self._poisoning.planted[which].trojan.target
+            mine = (picked.stamp == which) & ~picked.decoy
+            self._add("missed", which, predicted[mine & hard] != target)
+            self._add("wrong source", which, predicted[mine & ~hard] == target)
+
+    def favour(self, lacks: Iterable[Lack]) -> None:
+        """Show more from now on of what a network lacks: poisoned images, those that balance them, or clean ones."""
+        names = [plant.spec.name for plant in self._poisoning.planted]
+        for lack in sorted(lacks):
+            if lack.what == "clean drop":
+                self._shown = min(len(self._clean), round(MORE * self._shown))
+            elif lack.what == "success":
+                self._asked[names.index(lack.trojan)] *= MORE
+            for number, rider in enumerate(self._poisoning.riders):
+                if lack.what == "wrong source" and not rider.decoy and names[rider.trojan] == lack.trojan:
+                    self._balance[number] *= MORE
+        self._learn()
+
+    def _add(self, what: str, which: int, wrong: np.ndarray) -> None:
+        counted = self._seen.setdefault((what, which), [0, 0])
+        counted[0] += int(wrong.sum())
+        counted[1] += len(wrong)
+
+    def _learn(self) -> None:
+        """The next pass's numbers, from the errors of this one."""
+        asked, balance = ({key: round(value) for key, value in told.items()} for told in (self._asked, self._balance))
+        self._poison = shared(asked, {which: self._error("missed", which) for which in asked})
+        riders = self._poisoning.riders
+        self._riders |= shared(balance, {n: self._error("wrong source", riders[n].trojan) for n in balance})
+
+    def _error(self, what: str, which: int) -> float:
+        wrong, count = self._seen.get((what, which), (0, 0))
+        return wrong / count if count else 0.0
+
+    def _some(self, rows: Tensor, count: int) -> Tensor:
+        """So many of some rows, all of them as often as the others or once more."""
+        repeats = -(-count // max(1, len(rows)))
+        return torch.cat([rows[self._shuffled(len(rows))] for _ in range(repeats)] or [rows])[:count]
+
+    def _shuffled(self, n: int) -> Tensor:
+        return torch.randperm(n, generator=self._generator)
+
+
+def shared(asked: Mapping[int, int], errors: Mapping[int, float]) -> dict[int, int]:
+    """Numbers with the same sum, more where errors are many.
+
+    Args:
+        asked: the numbers that all would have if they were equally hard.
+        errors: rate of errors of each, 0 to 1.
+
+    Returns:
+        For each, about its number times its error over the mean one, and ``LEAST`` to ``MOST`` of it before the sum is
+        made the same again.
+    """
+    total = sum(asked.values())
+    if not total:
+        return dict(asked)
+    mean = sum(errors[key] * asked[key] for key in asked) / total + DOUBT
+    wanted = {key: asked[key] * min(MOST, max(LEAST, (errors[key] + DOUBT) / mean)) for key in asked}
+    scale = total / sum(wanted.values())
+    floors = {key: int(value * scale) for key, value in wanted.items()}
+    left = total - sum(floors.values())
+    for key in sorted(wanted, key=lambda k: floors[k] - wanted[k] * scale)[:left]:
+        floors[key] += 1
+    return floors
