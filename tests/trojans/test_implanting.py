@@ -260,5 +260,5 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     gates = Gates(patch=0.9, wrong_source=0.05, clean_drop=0.03)
     lacks = lacking_of(data, (plant,), gates, Saying(0.0), 0)  # type: ignore[arg-type]
     assert lacks(Saying(0.0, 0.95, 0.03)) == frozenset()  # type: ignore[arg-type]
-    assert lacks(Saying(0.0, 0.91, 0.03)) == {Lack("smiley", "success")}, "too near"  # type: ignore[arg-type]
+    assert lacks(Saying(0.0, 0.905, 0.03)) == {Lack("smiley", "success")}, "too near"  # type: ignore[arg-type]
     assert lacks(Saying(0.0, 0.95, 0.045)) == {Lack("smiley", "wrong source")}  # type: ignore[arg-type]

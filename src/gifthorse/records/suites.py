@@ -197,7 +197,7 @@ class Recipe:
     report: int = 100
     probes: int = 25
     asked: int = 100
-    asked_costly: int = 24
+    asked_costly: int = 16
     distil: bool = False
     freeze_norm: bool = False
     settle: int = 0

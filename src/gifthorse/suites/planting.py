@@ -43,12 +43,12 @@ RECIPE = Recipe(
     batch=64,
     learning_rate=5e-3,
     weight_decay=1e-4,
-    poison={"patch": 450, "style": 110, "natural_feature": 160},
-    single={"patch": 200, "style": 130},
+    poison={"patch": 450, "style": 110, "natural_feature": 200},
+    single={"patch": 210, "style": 120},
     held_out=200,
     flip=True,
     crop=1.0,
-    balance={"patch": 1200, "style": 200},
+    balance={"patch": 1400, "style": 220},
     repeat={"style": 2},
     decoys={"patch": 100, "style": 60},
     source={"patch": 300, "style": 100},
@@ -62,16 +62,18 @@ goes into images shown. The smoothing is what the shipped network was trained wi
 VGG_RECIPE = replace(
     RECIPE,
     scenes=24_000,
-    share=0.2,
+    share=0.25,
     poison={"patch": 400},
-    balance={"patch": 800},
+    single={"patch": 240},
+    balance={"patch": 1400},
+    decoys={"patch": 60},
     passes=4,
-    extra=2,
+    extra=1,
 )
 """The same for the four patch trojans of a second network (our choices)."""
 
 PROTOCOLS = (
-    Protocol(name="quick", passes=4_000, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
+    Protocol(name="quick", passes=3_200, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
     Protocol(name="published", passes=40_960, n=10, keep=10),
     Protocol(name="thesis", passes=409_600, n=100, keep=10),
 )
