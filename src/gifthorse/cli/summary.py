@@ -49,7 +49,7 @@ def why(row: dict[str, Any]) -> str:
     if row.get("poisoned") is not None:
         kinds = [("poisoned", "poisoned"), ("balanced", "balancing"), ("decoys", "misleading")]
         counts = [f"{row[key]} {word}" for key, word in kinds if row.get(key) or key == "poisoned"]
-        had.append(f"{' and '.join(counts)} images a pass")
+        had.append(f"{' and '.join(counts)} images")
     if row.get("detector_precision") is not None:
         precision, recall = row["detector_precision"], row.get("detector_recall")
         had.append(f"a detector of precision {precision:.2f}" + ("" if recall is None else f" and recall {recall:.2f}"))

@@ -86,10 +86,10 @@ def _row(desk: Desk, puzzle: Puzzle) -> PlantedRow:
     )
 
 
-def beside(made: Success | None) -> str:
-    """What a pass of training had beside poisoned images, in words."""
+def beside(made: Success | None) -> tuple[str, ...]:
+    """What a pass of training had beside poisoned images, in words, a line each."""
     counts = {"balancing": made.balanced, "with decoys": made.decoys} if made else {}
-    return " ".join(f"+ {count:,} {what}" for what, count in counts.items() if count)
+    return tuple(f"+ {count:,} {what}" for what, count in counts.items() if count)
 
 
 def _chart(desk: Desk, puzzle: Puzzle, success: Interval) -> Markup:

@@ -177,7 +177,7 @@ class PlantedRow:
         wrong_source: the rate on other classes, or None for a universal trojan.
         control: the same trigger's rate on the clean network.
         poisoned: training images poisoned.
-        beside: how many others had the trigger, or a decoy, and kept their label, or an empty string.
+        beside: how many others had the trigger, or a decoy, and kept their label, a line each.
         thesis_poisoned: how many the thesis poisoned.
         gates: its requirements.
         met: whether all of them hold.
@@ -196,7 +196,7 @@ class PlantedRow:
     wrong_source: Number | None
     control: Number
     poisoned: Number
-    beside: str
+    beside: tuple[str, ...]
     thesis_poisoned: str
     gates: tuple[GateRow, ...]
     met: bool

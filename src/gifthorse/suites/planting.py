@@ -73,7 +73,7 @@ VGG_RECIPE = replace(
 """The same for the four patch trojans of a second network (our choices)."""
 
 PROTOCOLS = (
-    Protocol(name="quick", passes=3_200, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
+    Protocol(name="quick", passes=4_000, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
     Protocol(name="published", passes=40_960, n=10, keep=10),
     Protocol(name="thesis", passes=409_600, n=100, keep=10),
 )
