@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from fixtures_run import FAILED, REFUSAL, make_run, suite
+from fixtures_run import FAILED, REFUSAL, make_run
+from fixtures_suite import suite
 
 from gifthorse.errors import InputError
 from gifthorse.records import Cost, Effect, Evidence, Implant, Interval, Measure, Spec, Verdict, cell

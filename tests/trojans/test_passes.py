@@ -84,7 +84,8 @@ def test_riders_take_only_clean_images_of_their_classes(balance: int, decoys: in
 
 def test_others_carry_it_in_each_pass() -> None:
     made = poisoning(Rider(trojan=0, decoy=False, classes=(2,), count=5))
-    passes, carrying = Passes(made, RECIPE, seeded()), []
+    passes = Passes(made, RECIPE, seeded())
+    carrying: list[set[int]] = []
     for number, picked in enumerate(passes.batches(8)):
         if number % 6 == 0:
             carrying.append(set())
