@@ -221,7 +221,7 @@ def _questions(figures: dict[str, Any]) -> list[str]:
     lines += [
         "A wrong option is replaced by a spare where it works: put into the same images in the same way, it may reach",
         "the target at most half as often as the trigger. Rates on held-out images of the trojan's source classes, as",
-        "measured whenever a suite is implanted (`gifthorse tables RUN --table options`):",
+        "measured whenever a suite is implanted (`options` in `gifthorse tables RUN --json`):",
         "",
         "| suite | network | trojan | trigger | wrong options, the highest first | replaced | valid |",
         "|---|---|---|---|---|---|---|",

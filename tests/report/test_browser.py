@@ -132,13 +132,13 @@ def test_a_number_opens_its_record(opened: Visit) -> None:
     link = page.locator("#planted table a.n").first
     target = link.get_attribute("href")
     link.click()
-    assert page.evaluate(f"document.querySelector('{target}').open") is True
+    until(page, f"document.querySelector('{target}').open")  # the page hears of its new address a moment later
     assert page.evaluate(f"document.querySelector('{target}').parentElement.closest('details').open") is True
-    assert page.locator(target).bounding_box()["y"] < 860
+    until(page, f"document.querySelector('{target}').getBoundingClientRect().y < 860")
     mean = page.locator("#judged a.n").last
     mean.click()
     entry = page.evaluate("location.hash")
-    assert page.locator(f"{entry}").is_visible()
+    page.locator(f"{entry}").wait_for(state="visible")
 
 
 def test_pictures_open_larger_by_click_and_by_key(opened: Visit) -> None:
