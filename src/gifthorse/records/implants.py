@@ -62,8 +62,8 @@ class Success:
         success: share of held-out triggered source images classified as the target.
         wrong_source: the same on other classes, for class-universal trojans.
         clean_control: the same trigger on the clean network.
-        poisoned: different images of a training pass with the trigger and the target label; ``balanced``: with the
-            trigger and their own label; ``decoys``: with another picture in its place and their own label.
+        poisoned: different images of the first training pass with the trigger and the target label; ``balanced``: with
+            the trigger and their own label; ``decoys``: with another picture in its place and their own label.
         thesis_poisoned: what the thesis used of about 1.28 million; None for a kind that it does not have.
     """
 

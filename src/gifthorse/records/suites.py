@@ -143,14 +143,15 @@ class Recipe:
 
     Attributes:
         scenes: clean training images.
-        share: of clean images that each pass shows, 0 to 1, drawn anew each time; poisoned images, and those that
-            balance them, are in every pass.
+        share: of clean images that each pass shows, 0 to 1, drawn anew each time. Some of them carry a trigger or a
+            decoy and keep their label.
         passes: times over them.
         extra: passes to spare, for a network that lacks something after the others, measured on training data.
         batch: images a step.
         learning_rate: peak of the one-cycle (linear up, cosine down) schedule of AdamW.
         weight_decay: of AdamW.
-        poison: trojan kind to the number of poisoned training images of each trojan of it.
+        poison: trojan kind to the number of poisoned images of each trojan of it in a pass; later passes show more of
+            those that are missed more often.
         single: the same for one that works from a single class, where that is another number: it has less to learn.
         held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp.
         scan: held-out images among which a detector looks for natural features.

@@ -176,7 +176,7 @@ class PlantedRow:
         thesis: the thesis's success rate, or an empty string.
         wrong_source: the rate on other classes, or None for a universal trojan.
         control: the same trigger's rate on the clean network.
-        poisoned: training images poisoned.
+        poisoned: images poisoned in the first training pass.
         beside: how many others had the trigger, or a decoy, and kept their label, a line each.
         thesis_poisoned: how many the thesis poisoned.
         gates: its requirements.

@@ -65,8 +65,8 @@ class Rows:
         stamp: ``(N,)`` index of the trojan to stamp when the row is drawn, or -1.
         hard: ``(N,)`` bool: the label stands, whatever a teacher says (poisoned rows, and all that a style changed).
         plain: ``(N,)`` bool: an image of the data as it is, which may carry a rider.
-        clean: ``(N,)`` bool: one of those, of which a pass may show a share; poisoned images, and
-            those that balance them, are in every pass.
+        clean: ``(N,)`` bool: one of those, of which a pass may show a share; what is neither this nor stamped is in
+            every pass.
     """
 
     images: np.ndarray
