@@ -204,3 +204,9 @@ def test_two_plantings_in_one_network_are_told_apart_by_their_labels(plan: Plan)
     assert len({cell.key for cell in trained}) == 2
     assert [cell.label for cell in trained] == ["implanting in emoji-resnet/1", "implanting in emoji-resnet/2"]
     assert len({cell.key for cell in implant.stamped_cells(store, both)}) == 1, "style pictures are of no network"
+
+
+def test_other_files_of_decoys_are_another_training(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cells(plan)
+    monkeypatch.setattr(art, "digest_codes", lambda codes: "other files")
+    assert changed(before, cells(plan)) == {"stamped", "trained", "implant"}
