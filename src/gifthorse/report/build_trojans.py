@@ -58,7 +58,7 @@ def _quiz(desk: Desk, puzzle: Puzzle, judge: str, tools: tuple[str, ...]) -> Qui
     chance = 1 / max(1, len(question.options))
     letters = string.ascii_uppercase
     reaches = {
-        option.caption: desk.number(option.rate, [puzzle.implant.key], "percent")
+        option.caption: desk.plain(option.rate.value, words.percent(option.rate.value), [puzzle.implant.key])
         for option in puzzle.implant.record.options
         if option.trojan == puzzle.name and option.kept
     }
