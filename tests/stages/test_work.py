@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from children import leftovers
 from small_cells import cells, contents, draw, evidence, executions, silent
 
 from gifthorse.errors import CorruptUnit, LimitReached
@@ -57,7 +58,18 @@ def test_a_finished_run_is_only_read(store: Store, monkeypatch: pytest.MonkeyPat
         raise PermissionError
 
     monkeypatch.setattr(Store, "prepare", refuse)
+    monkeypatch.setattr(Store, "sweep", refuse)
     assert len(do(store, made).cached) == 3
+
+
+def test_a_process_killed_between_its_last_commit_and_clearing_up_is_cleared_up_after(store: Store) -> None:
+    made = cells(3)
+    do(store, made)
+    for left in (".tmp/dead.lock", f"claims/{made[0].key}"):
+        (store.root / left).touch()
+    (store.root / ".tmp" / "dead").mkdir()
+    assert len(do(store, made).cached) == 3
+    assert leftovers(store.root) == []
 
 
 def test_the_same_key_twice_is_one_cell(store: Store) -> None:
