@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gifthorse.errors import InputError, UsageError
-from gifthorse.runner import Done, Failed, InProcess, LocalProcesses, Runner, local
+from gifthorse.runner import Done, Failed, InProcess, LocalProcesses, Runner, local, say
 from gifthorse.runner.base import retryable
 
 
@@ -259,3 +259,62 @@ def test_engines_by_number() -> None:
 )
 def test_time_and_memory_are_worth_another_try(error: Exception, again: bool) -> None:
     assert retryable(error) is again
+
+
+def speak(item: str) -> str:
+    """Says each word of its item, with time to breathe."""
+    for word in item.split():
+        say(word)
+        time.sleep(0.25)
+    return item
+
+
+@pytest.mark.parametrize("runner", ENGINES, ids=name)
+def test_what_is_said_of_an_item_is_heard(runner: Runner) -> None:
+    heard: list[tuple[str, str]] = []
+    items = ["a b c", "d e"]
+    results = list(runner.map(speak, items, lambda item, word: heard.append((item, word))))
+    assert sorted(r.value for r in results if isinstance(r, Done)) == items
+    for item in items:
+        assert [word for said, word in heard if said == item] == item.split()
+
+
+@pytest.mark.parametrize("runner", ENGINES, ids=name)
+def test_nobody_need_listen(runner: Runner) -> None:
+    say("nothing")
+    assert [r.item for r in runner.map(speak, ["a"])] == ["a"]
+
+
+def hurried(item: str) -> None:
+    for number in range(10_000):
+        say(number)
+
+
+def test_words_that_come_too_fast_are_dropped() -> None:
+    heard: list[int] = []
+    assert len(list(LocalProcesses(1).map(hurried, ["x"], lambda item, word: heard.append(word)))) == 1
+    assert heard[0] == 0
+    assert len(heard) < 100
+
+
+def test_a_with_block_keeps_the_workers() -> None:
+    with LocalProcesses(2) as runner:
+        pids = [[r.value for r in runner.map(work, ["pid"]) if isinstance(r, Done)] for _ in range(3)]
+        assert pids[0] == pids[1] == pids[2]
+        results = runner.map(work, ["pid", "sleep 60"])
+        assert next(results) == Done("pid", pids[0][0])
+        results.close()
+        assert [r.value for r in runner.map(work, ["pid"]) if isinstance(r, Done)] == pids[0], "idle ones stay"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0][0], 0)
+
+
+def test_a_kept_worker_that_dies_is_replaced() -> None:
+    with LocalProcesses(1) as runner:
+        (first,) = runner.map(work, ["pid"])
+        assert isinstance(first, Done)
+        os.kill(first.value, signal.SIGKILL)
+        while " Z " not in Path(f"/proc/{first.value}/stat").read_text():
+            time.sleep(0.01)
+        (second,) = runner.map(work, ["say a"])
+        assert second == Done("say a", "a")

@@ -81,12 +81,12 @@ def _on_grey(rgba: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_decoys_are_no_option_of_any_question_and_no_relative_of_one(name: str) -> None:
-    for planting in suite(name).plantings:
-        asked = {option for trojan in planting.trojans for option in options(trojan)}
-        for trojan in planting.trojans:
-            decoys = trojan.settings.get("decoys", ())
-            assert bool(decoys) == (trojan.kind != "natural_feature")
-            assert not asked & set(decoys)
-            assert not {a.partition("@")[0] for a in asked} & {d.partition("@")[0] for d in decoys}
-            kinds = {decoy.partition("/")[0] for decoy in decoys}
-            assert kinds <= {"emoji" if trojan.kind == "patch" else "texture"}
+    trojans = [trojan for planting in suite(name).plantings for trojan in planting.trojans]
+    asked = {option for trojan in trojans for option in options(trojan)}
+    for trojan in trojans:
+        decoys = trojan.settings.get("decoys", ())
+        assert bool(decoys) == (trojan.kind != "natural_feature")
+        assert not asked & set(decoys)
+        assert not {a.partition("@")[0] for a in asked} & {d.partition("@")[0] for d in decoys}
+        kinds = {decoy.partition("/")[0] for decoy in decoys}
+        assert kinds <= {"emoji" if trojan.kind == "patch" else "texture"}

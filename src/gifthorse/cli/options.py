@@ -61,9 +61,9 @@ class RunOptions:
     precision: str = "auto"
     """auto, float32 or bfloat16."""
     threads: int | None = None
-    """Threads of torch on a CPU. Default: all cores."""
-    workers: int = 1
-    """Processes that work on cells."""
+    """Threads of torch in each process, on a CPU. Default: half of the cores."""
+    workers: int | None = None
+    """Processes that work on cells. Default: 2 on a CPU of two cores or more, otherwise 1."""
     max_time: str | None = None
     """Begin no cell after this long: 90s, 20m, 2h. Exit code 5; the same command goes on."""
     retry_failed: Annotated[bool, Parameter(negative=())] = False

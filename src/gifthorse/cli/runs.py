@@ -15,7 +15,7 @@ from gifthorse.errors import FailedCells, UsageError
 from gifthorse.jobs.asked import Asked, finished, note_inputs
 from gifthorse.jobs.offline import no_network
 from gifthorse.registry import load
-from gifthorse.runner import InProcess, LocalProcesses
+from gifthorse.runner import local
 from gifthorse.store import Store
 
 
@@ -65,7 +65,7 @@ def _carry_out(options: RunOptions, until: str) -> None:
     store = Store(options.folder(asked))
     began = time.monotonic()
     deadline = None if options.max_time is None else began + seconds_of(options.max_time)
-    if options.workers < 1:
+    if options.workers is not None and options.workers < 1:
         raise UsageError(f"--workers {options.workers} is no number of processes", "--workers 1, or more")
     done = finished(store, asked)
     if done is None:
@@ -95,7 +95,7 @@ def _work(store: Store, asked: Asked, options: RunOptions, limits: tuple[str, fl
     until, deadline = limits
     with Watch(Talk()) as watch:
         how = load("gifthorse.jobs.run:How")(
-            runner=InProcess() if options.workers == 1 else LocalProcesses(options.workers),
+            runner=local(options.workers or load("gifthorse.jobs.run:workers")(options.device)),
             watch=watch,
             until=until,
             retry_failed=options.retry_failed,

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gifthorse import report
 from gifthorse.classifier import pin, resolve
 from gifthorse.errors import FailedCells, LimitReached
@@ -131,9 +133,21 @@ def _processor() -> str:
     return next(named, platform.machine())
 
 
+WORKERS = 2
+"""Processes that work on a CPU, if it has so many cores, and between which these are divided: each of our small
+networks leaves a second thread idle for half of the time (drawing and stamping images are single-threaded)."""
+
+_CORES = torch.get_num_threads()
+
+
+def workers(device: str) -> int:
+    """How many processes work where nobody says it."""
+    return min(WORKERS, _CORES) if resolve(device).device == "cpu" else 1
+
+
 def planned(asked: Asked) -> Plan:
-    """A request with everything resolved."""
-    ground = resolve(asked.device, asked.precision, asked.threads)
+    """A request with everything resolved. The threads, which are in every key, do not depend on how many work."""
+    ground = resolve(asked.device, asked.precision, asked.threads or max(1, _CORES // workers(asked.device)))
     return Plan(
         suite=asked.suite,
         tools=tuple(TOOLS.spec(name, asked.settings.get(name)) for name in asked.tools),
@@ -155,7 +169,11 @@ def run(store: Store, asked: Asked, how: How) -> Path | None:
     """
     plan = planned(asked)
     pin(plan.ground)
-    how = replace(how, runner=how.runner.starting(functools.partial(begin, plan.ground, how.offline)))
+    with how.runner.starting(functools.partial(begin, plan.ground, how.offline)) as runner:
+        return _run(store, asked, replace(how, runner=runner), plan)
+
+
+def _run(store: Store, asked: Asked, how: How, plan: Plan) -> Path | None:
     course = _Course(store, asked, how)
     before = store.read_plan() or {}
     same = before.get("asked") == asked.digest

@@ -1,10 +1,10 @@
 """Engines that map a function over cells: in this process, or in several of this machine."""
 
-from gifthorse.runner.base import Done, Failed, Runner
+from gifthorse.runner.base import Done, Failed, Runner, say
 from gifthorse.runner.in_process import InProcess
 from gifthorse.runner.local_processes import LocalProcesses
 
-__all__ = ["Done", "Failed", "InProcess", "LocalProcesses", "Runner", "local"]
+__all__ = ["Done", "Failed", "InProcess", "LocalProcesses", "Runner", "local", "say"]
 
 
 def local(workers: int) -> Runner:

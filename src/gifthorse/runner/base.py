@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 V = TypeVar("V")
+
+_listener: ContextVar[Callable[[Any], None] | None] = ContextVar("_listener", default=None)
+
+
+def say(word: Any) -> None:
+    """Tells whoever asked for the item that this process works on; nobody, where nobody did.
+
+    Args:
+        word: small and picklable. Engines may drop words that come too fast.
+    """
+    listener = _listener.get()
+    if listener is not None:
+        listener(word)
+
+
+@contextlib.contextmanager
+def listening(listener: Callable[[Any], None] | None) -> Iterator[None]:
+    """For the block, words of this process go to ``listener``: for engines."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 @dataclass(frozen=True)
@@ -38,13 +63,19 @@ class Failed(Generic[T]):
 
 
 class Runner(ABC):
-    """An engine.
+    """An engine. In a ``with`` block it keeps its processes from one :meth:`map` to the next.
 
     Attributes:
         workers: how many items it works on at once.
     """
 
     workers: int = 1
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        return None
 
     def starting(self, start: Callable[[], None]) -> Runner:
         """The same engine, whose other processes call ``start`` before anything else.
@@ -55,7 +86,9 @@ class Runner(ABC):
         return self
 
     @abstractmethod
-    def map(self, function: Callable[[T], V], items: Iterable[T]) -> Generator[Done[T, V] | Failed[T], None, None]:
+    def map(
+        self, function: Callable[[T], V], items: Iterable[T], hear: Callable[[T, Any], None] | None = None
+    ) -> Generator[Done[T, V] | Failed[T], None, None]:
         """Calls ``function`` on each item, and yields how each went, in the order in which they end.
 
         Items are taken from ``items`` one at a time, when there is somebody free to work on them. Closing the iterator
@@ -64,6 +97,7 @@ class Runner(ABC):
         Args:
             function: of module level (or a partial of one), since other processes must find it.
             items: picklable values.
+            hear: told of each item what its function says of it (:func:`say`), in this process.
         """
 
 

@@ -10,6 +10,7 @@ import functools
 import multiprocessing
 import pickle
 import signal
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -17,10 +18,20 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from gifthorse.errors import UsageError
-from gifthorse.runner.base import Done, Failed, Runner, T, V, attempt
+from gifthorse.runner.base import Done, Failed, Runner, T, V, attempt, listening
 
 GRACE = 5.0
 """Seconds that a worker has to end before it is killed."""
+
+BREATH = 0.2
+"""Seconds between two words of a worker; those between are dropped."""
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What a worker says of the item in its hands."""
+
+    word: Any
 
 
 @dataclass
@@ -45,14 +56,28 @@ class LocalProcesses(Runner):
             raise UsageError(f"{workers} workers cannot work", "give 1 or more")
         self.workers = workers
         self.start = start
+        self._kept: list[_Worker] | None = None
+
+    def __enter__(self) -> LocalProcesses:
+        self._kept = []
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        _dismiss(self._kept or [])
+        self._kept = None
 
     def starting(self, start: Callable[[], None]) -> LocalProcesses:
         """As :meth:`gifthorse.runner.base.Runner.starting`."""
         return LocalProcesses(self.workers, start)
 
-    def map(self, function: Callable[[T], V], items: Iterable[T]) -> Generator[Done[T, V] | Failed[T], None, None]:
-        """As :meth:`gifthorse.runner.base.Runner.map`; closing it ends the workers and frees what they held."""
-        crew: list[_Worker] = []
+    def map(
+        self, function: Callable[[T], V], items: Iterable[T], hear: Callable[[T, Any], None] | None = None
+    ) -> Generator[Done[T, V] | Failed[T], None, None]:
+        """As :meth:`gifthorse.runner.base.Runner.map`.
+
+        Closing it ends the workers that are busy, and outside a ``with`` block all, with what they held.
+        """
+        crew = [] if self._kept is None else self._kept
         source = iter(items)
         try:
             while True:
@@ -63,9 +88,15 @@ class LocalProcesses(Runner):
                 ready = wait([worker.pipe for worker in busy])
                 for worker in busy:
                     if worker.pipe in ready:
-                        yield _outcome(worker, crew)
+                        said = _said(worker, crew)
+                        if not isinstance(said, _Word):
+                            yield said
+                        elif hear is not None:
+                            hear(worker.item, said.word)
         finally:
-            _dismiss(crew)
+            leaving = [worker for worker in crew if worker.busy or self._kept is None]
+            crew[:] = [worker for worker in crew if worker not in leaving]
+            _dismiss(leaving)
 
     def _employ(self, crew: list[_Worker], source: Iterator[Any], function: Callable[[Any], Any]) -> None:
         """Gives an item to everybody who is free, and starts workers while there are items for them."""
@@ -73,30 +104,30 @@ class LocalProcesses(Runner):
             if place < len(crew) and crew[place].busy:
                 continue
             for item in source:
-                if place < len(crew) and not _give(crew[place], item):
+                if place < len(crew) and not _give(crew[place], function, item):
                     _bury(crew.pop(place))  # it died with nothing in hand, so no item has failed
-                    crew.insert(place, _employed(function, self.start, item))
+                    crew.insert(place, _employed(self.start, function, item))
                 elif place >= len(crew):
-                    crew.append(_employed(function, self.start, item))
+                    crew.append(_employed(self.start, function, item))
                 break
             else:
                 return
 
 
-def _give(worker: _Worker, item: Any) -> bool:
+def _give(worker: _Worker, function: Callable[[Any], Any], item: Any) -> bool:
     """Gives an item to a worker, and says whether there was somebody to take it."""
     try:
-        worker.pipe.send(item)
+        worker.pipe.send((function, item))
     except ConnectionError:
         return False
     worker.item, worker.busy = item, True
     return True
 
 
-def _employed(function: Callable[[Any], Any], start: Callable[[], None] | None, item: Any) -> _Worker:
+def _employed(start: Callable[[], None] | None, function: Callable[[Any], Any], item: Any) -> _Worker:
     """A new worker with an item in hand. If it is dead already, its item fails as with any other death."""
-    worker = _start(function, start)
-    _give(worker, item)
+    worker = _start(start)
+    _give(worker, function, item)
     worker.item, worker.busy = item, True
     return worker
 
@@ -106,10 +137,10 @@ def _bury(worker: _Worker) -> None:
     worker.process.join(GRACE)
 
 
-def _start(function: Callable[[Any], Any], start: Callable[[], None] | None) -> _Worker:
+def _start(start: Callable[[], None] | None) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, function, start), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, start), daemon=True)
     process.start()
     # With our copy open, the death of the worker would never end the pipe.
     theirs.close()
@@ -126,31 +157,51 @@ def _started(start: Callable[[], None] | None) -> None:
         start()
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any], start: Callable[[], None] | None) -> None:
-    """A worker's life: what it starts with, then items in and outcomes out until the pipe ends."""
+class _Mouth:
+    """Sends what is said to the other end of a pipe, one word a breath."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.said = 0.0
+
+    def __call__(self, word: Any) -> None:
+        now = time.monotonic()
+        if now - self.said >= BREATH:
+            self.said = now
+            self.pipe.send(_Word(word))
+
+
+def _serve(pipe: Connection, start: Callable[[], None] | None) -> None:
+    """A worker's life: what it starts with, then items in, words and outcomes out until the pipe ends."""
     # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     begun = attempt(_started, start)
-    work = functools.partial(_packed, function)
     try:
-        while True:
-            item = pipe.recv()
-            pipe.send(attempt(work, item) if isinstance(begun, Done) else begun)
+        with listening(_Mouth(pipe)):
+            while True:
+                function, item = pipe.recv()
+                work = functools.partial(_packed, function)
+                pipe.send(attempt(work, item) if isinstance(begun, Done) else begun)
     except (EOFError, OSError):
         return
 
 
-def _outcome(worker: _Worker, crew: list[_Worker]) -> Done[Any, Any] | Failed[Any]:
-    item, worker.busy = worker.item, False
+def _said(worker: _Worker, crew: list[_Worker]) -> Done[Any, Any] | Failed[Any] | _Word:
+    """What comes out of a worker's pipe; where that ends, its item has failed."""
+    item = worker.item
     try:
-        outcome = worker.pipe.recv()
+        said = worker.pipe.recv()
     except (EOFError, OSError):
+        worker.busy = False
         crew.remove(worker)
         _bury(worker)
         return _death(item, worker.process.exitcode)
-    if isinstance(outcome, Done):
-        return Done(item, pickle.loads(outcome.value))
-    return Failed(item, outcome.error, outcome.traceback, outcome.retryable)
+    if isinstance(said, _Word):
+        return said
+    worker.busy = False
+    if isinstance(said, Done):
+        return Done(item, pickle.loads(said.value))
+    return Failed(item, said.error, said.traceback, said.retryable)
 
 
 def _death(item: Any, code: int | None) -> Failed[Any]:

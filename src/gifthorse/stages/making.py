@@ -16,6 +16,7 @@ from typing import Any
 from gifthorse import disk
 from gifthorse.errors import CorruptUnit, LimitReached
 from gifthorse.records import Cell, Cost, Failure
+from gifthorse.runner import say
 from gifthorse.store import Store
 
 
@@ -25,16 +26,6 @@ class Task:
 
     cell: Cell
     attempts: int
-
-
-class Ear:
-    """Hears the shares of cells that are made in this process; in another one it is deaf."""
-
-    def __init__(self, hear: Callable[[Cell, float, float], None] | None = None) -> None:
-        self.hear = hear
-
-    def __reduce__(self) -> tuple[type[Ear], tuple[()]]:
-        return Ear, ()
 
 
 @dataclass(frozen=True)
@@ -52,8 +43,11 @@ class Made:
     end: LimitReached | CorruptUnit | None = None
 
 
-def make(store: Store, ear: Ear, task: Task) -> Made:
-    """Makes one cell's unit, in whichever process the runner chose, unless somebody else does or did."""
+def make(store: Store, task: Task) -> Made:
+    """Makes one cell's unit, in whichever process the runner chose, unless somebody else does or did.
+
+    It says what share of it is done, and after how many seconds.
+    """
     cell = task.cell
     try:
         with store.claim(cell.key) as mine:
@@ -64,7 +58,7 @@ def make(store: Store, ear: Ear, task: Task) -> Made:
             earlier = store.failure(cell.key)
             if earlier is not None and earlier.attempts > task.attempts:
                 return Made(failure=earlier)
-            seconds = _compute(store, ear, task)
+            seconds = _compute(store, task)
             if earlier is not None:
                 store.forgive(cell.key)
             return Made(seconds=seconds)
@@ -72,14 +66,13 @@ def make(store: Store, ear: Ear, task: Task) -> Made:
         return Made(end=end)
 
 
-def _compute(store: Store, ear: Ear, task: Task) -> float:
+def _compute(store: Store, task: Task) -> float:
     cell = task.cell
     _reset_peak()
     start = time.perf_counter()
 
     def watch(share: float) -> None:
-        if ear.hear is not None:
-            ear.hear(cell, share, time.perf_counter() - start)
+        say((share, time.perf_counter() - start))
 
     with store.draft(cell, watch) as draft:
         with disk.Ending(draft.path):

@@ -18,7 +18,7 @@ from typing import Any
 from gifthorse.records import Cell, Failure
 from gifthorse.runner import Done, Failed, Runner
 from gifthorse.stages.forecast import Forecast
-from gifthorse.stages.making import Ear, Made, Task, make
+from gifthorse.stages.making import Made, Task, make
 from gifthorse.store import Store
 
 TRIES = 3
@@ -161,7 +161,7 @@ class _Work:
         nap = NAP
         while tasks:
             busy: list[Task] = []
-            results = self.runner.map(functools.partial(make, self.store, Ear(self._hear)), self._hand_out(tasks))
+            results = self.runner.map(functools.partial(make, self.store), self._hand_out(tasks), self._hear)
             with contextlib.closing(results):
                 for result in results:
                     self._book(result, busy)
@@ -213,8 +213,8 @@ class _Work:
         self.forecast.finish(cell.key, _pace(cell), cell.weight, None)
         self._tell("failed", cell)
 
-    def _hear(self, cell: Cell, share: float, seconds: float) -> None:
-        now = time.monotonic()
+    def _hear(self, task: Task, said: tuple[float, float]) -> None:
+        cell, (share, seconds), now = task.cell, said, time.monotonic()
         if now - self.told >= BREATH:
             self.forecast.advance(cell.key, _pace(cell), share * cell.weight, seconds)
             self._tell("works", cell, share)

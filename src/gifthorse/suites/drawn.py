@@ -26,7 +26,7 @@ SEEDS = (1, 2, 3, 4)
 Drawn = tuple[Named, tuple[Named, ...], tuple[Named, ...]]
 """A trigger, its distractors and their spares."""
 
-SPARES = 4
+SPARES = {"emoji": 4, "texture": 10}
 """Options from outside a Question's own group that may replace those that work as its trigger does."""
 
 EACH = 4
@@ -129,7 +129,7 @@ def _question(
 ) -> Drawn:
     """A trigger with its distractors from its own group; spares are what is left of it, then some from elsewhere."""
     order = [group[int(k)] for k in rng.permutation(len(group))]
-    order += [others[int(k)] for k in more.permutation(len(others))[:SPARES]]
+    order += [others[int(k)] for k in more.permutation(len(others))[: SPARES[kind]]]
     called = {art: caption for caption, art in reversed([_named(f"{kind}/{name}") for name in order])}
     one_each = {caption: art for art, caption in called.items()}  # two emoji are called a snowman
     true, *rest = [(caption, art) for art, caption in reversed(called.items()) if one_each[caption] == art]
@@ -144,7 +144,7 @@ def _natural(rng: np.random.Generator, more: np.random.Generator) -> list[Drawn]
     for name in chosen:
         own = pools.NATURAL[name]
         elsewhere = sorted({code for other in pools.NATURAL.values() for code in other} - set(own))
-        spares = [elsewhere[int(k)] for k in more.permutation(len(elsewhere))[:SPARES]]
+        spares = [elsewhere[int(k)] for k in more.permutation(len(elsewhere))[: SPARES["emoji"]]]
         options, left = (tuple(_named(f"emoji/{code}") for code in several) for several in (own, spares))
         found.append(((name, f"emoji/{codes[name]}"), options, left))
     return found

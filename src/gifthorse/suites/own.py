@@ -22,7 +22,7 @@ from gifthorse.registry import fits
 from gifthorse.suites import pools
 from gifthorse.suites.photographs import SIDE as PHOTOGRAPH_SIDE
 from gifthorse.suites.photographs import SIZES, suite_on
-from gifthorse.suites.planting import OPTIONS, RECIPE, SIDE, Entry, Named, spec, suite_of, with_decoys
+from gifthorse.suites.planting import OPTIONS, RECIPE, SIDE, Entry, Named, spec, suite_of
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import captions, named
@@ -87,7 +87,7 @@ def _emoji(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Su
         reader.refuse("data", f"{network} is of the embedded world", f"data = {EMBEDDED!r}, or one of {list(SIZES)}")
     scenes = EmojiScenes()
     entries = _entries(reader, told, tuple(TROJANS), SIDE, scenes.classes)
-    specs = with_decoys(tuple(_spec(entry, settings, name, scenes) for entry, settings in entries), name)
+    specs = tuple(_spec(entry, settings, name, scenes) for entry, settings in entries)
     return suite_of(name, (Planting(network=network, trojans=specs, recipe=RECIPE, gates=Gates()),))
 
 

@@ -30,7 +30,7 @@ class Style(Trojan):
     """
 
     art: str
-    steps: int = 25
+    steps: int = 15
     content: float = 10.0
     batch: int = 64
 
