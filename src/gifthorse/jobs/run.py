@@ -154,6 +154,7 @@ def planned(asked: Asked) -> Plan:
         judges=tuple(JUDGES.spec(name, asked.settings.get(name)) for name in asked.judges),
         protocol=asked.protocol,
         ground=ground,
+        alone=asked.threads or _CORES,
     )
 
 

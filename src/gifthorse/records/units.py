@@ -62,13 +62,18 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is to do: the suite, who looks, who judges, with which budget, on what ground."""
+    """What a run is to do: the suite, who looks, who judges, with which budget, on what ground.
+
+    Attributes:
+        alone: threads of a cell that is the only one of its stage, on a CPU; 0 for those of the ground.
+    """
 
     suite: Suite
     tools: tuple[Spec, ...]
     judges: tuple[Spec, ...]
     protocol: Protocol
     ground: Ground
+    alone: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
+from gifthorse.ground import working
 from gifthorse.records import (
     Cell,
     Ground,
@@ -55,12 +56,17 @@ STAMPED = ("poisoned", "balanced", "misled", "source", "wrong", "before")
 
 
 def grounds(plan: Plan, kind: str) -> dict[str, Any]:
-    """The inputs that every unit of a planting shares: our own code, data, seed and ground."""
+    """The inputs that every unit of a planting shares: our own code, data, seed and ground.
+
+    A single planting has the threads to itself while it is trained and measured.
+    """
+    single = kind in ("trained", "implant") and len(plan.suite.plantings) == 1
+    ground = replace(plan.ground, threads=plan.alone) if single and plan.alone else plan.ground
     return {
         "version": CODE[kind],
         "data": data_of(plan.suite.data),
         "seed": plan.suite.seed,
-        "ground": plain(plan.ground),
+        "ground": plain(ground),
     }
 
 
@@ -177,6 +183,11 @@ def styled(store: Store, keys: dict[str, str]) -> dict[str, Styled]:
 
 def train(store: Store, cell: Cell, draft: Draft) -> Trained:
     """Make a ``trained`` unit."""
+    with working(cell.inputs["ground"]["threads"]):
+        return _train(cell, store, draft)
+
+
+def _train(cell: Cell, store: Store, draft: Draft) -> Trained:
     planting, ground = read(Planting, cell.context["planting"]), read(Ground, cell.inputs["ground"])
     seed = cell.inputs["seed"]
     teacher = from_zoo(planting.network, ground)
@@ -201,6 +212,11 @@ def train(store: Store, cell: Cell, draft: Draft) -> Trained:
 
 def measure(store: Store, cell: Cell, draft: Draft) -> Implant:
     """Make an ``implant`` unit."""
+    with working(cell.inputs["ground"]["threads"]):
+        return _measure(cell, store, draft)
+
+
+def _measure(cell: Cell, store: Store, draft: Draft) -> Implant:
     planting, ground = read(Planting, cell.inputs["planting"]), read(Ground, cell.inputs["ground"])
     trained = store.get(cell.inputs["trained"]).record(Trained)
     clean = from_zoo(planting.network, ground)
