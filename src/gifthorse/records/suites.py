@@ -170,6 +170,7 @@ class Recipe:
             single other class, and keep their label; as many as are poisoned where a kind is not named, which is what
             the thesis has. They are clean images, others in each pass; those of a costly kind are made beforehand.
         repeat: costly trojan kind to the times that its images are shown in a pass; once where a kind is not named.
+        repeat_kept: the same for those of its images that keep their label; as ``repeat`` where a kind is not named.
         source: trojan kind to the number of clean images of its source class that every pass shows too, where it works
             from a single class: without them, that class itself is what poisoned images have in common.
         decoys: trojan kind to the number of images in a pass that carry another drawing in the trigger's place, of
@@ -207,6 +208,7 @@ class Recipe:
     flip: bool = False
     balance: dict[str, int] = field(default_factory=dict)
     repeat: dict[str, int] = field(default_factory=dict)
+    repeat_kept: dict[str, int] = field(default_factory=dict)
     source: dict[str, int] = field(default_factory=dict)
     decoys: dict[str, int] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)

@@ -51,6 +51,7 @@ RECIPE = Recipe(
     crop=1.0,
     balance={"patch": 1400, "style": 220},
     repeat={"style": 2},
+    repeat_kept={"style": 3},
     decoys={"patch": 100, "style": 60},
     source={"patch": 300, "style": 100},
     smoothing=0.02,

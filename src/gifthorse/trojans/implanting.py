@@ -132,25 +132,13 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
     with training(student, recipe) as parameters:
         course = _Course(teacher, student, poisoning, tuning, parameters)
         course.cycle(recipe.passes, recipe.learning_rate, recipe.settle)
-        ends = [course.weights()]
         for _ in range(course.extra):
             lacks = course.lacking()
             if not lacks:
                 break
-            course.student.module.load_state_dict(ends[-1])
             course.passes.favour(lacks)
             course.cycle(1, recipe.learning_rate * EXTRA_RATE, 1)
-            ends.append(course.weights())
-            course.student.module.load_state_dict(mean_of(ends))
     tuning.watch(1.0)
-
-
-def mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of several states of one network, entry by entry; what is no floating number is of the last one."""
-    return {
-        name: torch.stack([state[name] for state in states]).mean(0) if last.is_floating_point() else last
-        for name, last in states[-1].items()
-    }
 
 
 class _Course:
@@ -196,10 +184,6 @@ class _Course:
             schedule.step()
             self.done += 1
             self.tuning.watch(min(1.0, self.done / self.expected))
-
-    def weights(self) -> dict[str, Tensor]:
-        """A copy of the network's state."""
-        return {name: value.detach().clone() for name, value in self.student.module.state_dict().items()}
 
     def lacking(self) -> frozenset[Lack]:
         """What is still missing, asked of the network as it will be used."""

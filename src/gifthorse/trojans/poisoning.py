@@ -267,7 +267,7 @@ def assemble(
             told = Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True)
             stay = [(made.balanced, made.balanced_labels), (made.misled, made.misled_labels)]
             kept = Rows.join([Rows.of(images, own, hard=True) for images, own in stay])
-            parts.extend([told, kept] * times)
+            parts.extend([told] * times + [kept] * recipe.repeat_kept.get(plant.spec.kind, times))
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
             decoys[name] = len(made.misled)
         else:
