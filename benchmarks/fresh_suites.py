@@ -34,7 +34,8 @@ def planted(seed: int, work: Path, threads: int) -> dict[str, Any]:
     """Plant one suite, and what its tables say."""
     out, start = work / f"seed-{seed}", time.perf_counter()
     command = [sys.executable, "-m", "gifthorse", "implant", "--suite", f"emoji-random:{seed}", "--out", str(out)]
-    done = subprocess.run([*command, "--threads", str(threads), "--workers", "1"], check=False, capture_output=True, text=True, cwd=ROOT)
+    command += ["--threads", str(threads), "--workers", "1"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         sys.exit(f"seed {seed} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     tables = tidy_tables(Store(out))
