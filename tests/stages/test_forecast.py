@@ -54,12 +54,22 @@ def test_a_long_cell_foretells_itself() -> None:
     clock = Clock()
     forecast = Forecast([("trained", 500.0)], 1, clock)
     clock.now = 60.0
-    forecast.advance("k", "trained", 1.0, 60.0)
+    forecast.advance("k", "trained", 1.0, 500.0, 60.0)
     assert forecast.left() is None, "a minute of preparation says nothing about the pace"
-    forecast.advance("k", "trained", 101.0, 80.0)
+    forecast.advance("k", "trained", 101.0, 500.0, 80.0)
     assert forecast.left() == pytest.approx(399 * 20 / 100)
     forecast.finish("k", "trained", 500.0, 160.0)
     assert forecast.left() == 0.0
+
+
+def test_nobody_helps_with_the_last_long_cell() -> None:
+    clock = Clock()
+    forecast = Forecast([("trained", 500.0), ("trained", 100.0)], 2, clock)
+    clock.now = 60.0
+    for done, seconds in ((1.0, 10.0), (51.0, 60.0)):
+        forecast.advance("long", "trained", done, 500.0, seconds)
+        forecast.advance("short", "trained", done, 100.0, seconds)
+    assert forecast.left() == pytest.approx(449.0)
 
 
 def test_nothing_left_is_zero() -> None:
@@ -77,7 +87,7 @@ def test_never_negative_never_jumping(cells: list[tuple[str, float, float | None
     forecast = Forecast([(kind, weight) for kind, weight, _ in cells], workers, clock)
     last: float | None = None
     for number, (kind, weight, seconds) in enumerate(cells):
-        forecast.advance(str(number), kind, weight / 2, (seconds or 1.0) / 2)
+        forecast.advance(str(number), kind, weight / 2, weight, (seconds or 1.0) / 2)
         for finished in (False, True):
             if finished:
                 forecast.finish(str(number), kind, weight, seconds)

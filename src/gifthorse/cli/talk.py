@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 QUIET = 10.0
 """Seconds between plain lines within a stage."""
 
+SHOWN = 2
+"""Cells at work that a line of progress names."""
+
 WIDE = 140
 """Characters of a line of a table that no terminal shows."""
 
@@ -77,6 +80,7 @@ class Watch:
         self._task: Any = None
         self._stage = ""
         self._spoke = 0.0
+        self._working: dict[str, float] = {}
 
     def __enter__(self) -> Watch:
         if lively(sys.stderr):
@@ -95,7 +99,7 @@ class Watch:
     def __call__(self, stage: str, progress: Any) -> None:
         """Take in one step of a stage (a ``stages.work.Progress``)."""
         ready = progress.done + progress.cached + progress.failed
-        text = f"{ready} of {progress.total}  {progress.label}{_share(progress)}"
+        text = f"{ready} of {progress.total}  {self._at_work(progress)}"
         if progress.failed:
             text += f"  ({progress.failed} failed)"
         if progress.seconds_left is not None:
@@ -109,16 +113,23 @@ class Watch:
             self._spoke = time.monotonic()
         self._stage = stage
 
+    def _at_work(self, progress: Any) -> str:
+        """The cells that are worked on, with the share of each that is done; or the one that was just over."""
+        if progress.event in ("starts", "works"):
+            self._working[progress.label] = getattr(progress, "share", 0.0)
+        else:
+            self._working.pop(progress.label, None)
+        if progress.event == "failed" or not self._working:
+            return str(progress.label)
+        told = [f"{label} {share:.0%}" if share else label for label, share in self._working.items()]
+        more = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        return ", ".join(told[:SHOWN]) + more
+
 
 def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _share(progress: Any) -> str:
-    share = getattr(progress, "share", None)
-    return f" {share:.0%}" if share and progress.event not in ("done", "failed") else ""
 
 
 def spelt(seconds: float) -> str:

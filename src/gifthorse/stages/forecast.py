@@ -44,20 +44,20 @@ class Forecast:
         self._seen: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._measured = 0
         self._first: dict[str, tuple[float, float]] = {}
-        self._now: dict[str, tuple[str, float, float]] = {}
+        self._now: dict[str, tuple[str, float, float, float]] = {}
         self._shown: float | None = None
 
     def elapsed(self) -> float:
         """Seconds since the start."""
         return self._clock() - self._start
 
-    def advance(self, key: str, kind: str, done: float, seconds: float) -> None:
-        """Books the part of a cell that is done: its weight so far, and the seconds that it took.
+    def advance(self, key: str, kind: str, done: float, weight: float, seconds: float) -> None:
+        """Books the part of a cell that is done: its weight so far, of its whole one, and the seconds that it took.
 
         Its pace is taken from the first report on: what came before was preparation, which is not repeated.
         """
         self._first.setdefault(key, (done, seconds))
-        self._now[key] = (kind, done, seconds)
+        self._now[key] = (kind, done, weight, seconds)
 
     def finish(self, key: str, kind: str, weight: float, seconds: float | None) -> None:
         """Books a cell that is over, and its seconds where it was made here."""
@@ -77,16 +77,18 @@ class Forecast:
             return 0.0
         seen = {kind: list(pairs) for kind, pairs in self._seen.items()}
         left = dict(self._left)
-        for key, (kind, done, took) in self._now.items():
+        longest = 0.0
+        for key, (kind, done, whole, took) in self._now.items():
             left[kind] -= done
             before, started = self._first[key]
             if took - started >= SETTLED:
                 seen.setdefault(kind, []).append((done - before, took - started))
+                longest = max(longest, (whole - done) * _rate([(done - before, took - started)]))
         everything = [pair for pairs in seen.values() for pair in pairs]
         if not _rate(everything) or (self._measured < ENOUGH and self.elapsed() < PATIENCE):
             return None
         seconds = sum(max(weight, 0.0) * _rate(seen.get(kind) or everything) for kind, weight in left.items())
-        fresh = seconds / min(self._workers, self._count)
+        fresh = max(longest, seconds / min(self._workers, self._count))  # nobody helps with the last cell
         if self._shown:
             fresh = min(max(fresh, self._shown / 2), self._shown * 2)
         self._shown = fresh

@@ -216,7 +216,7 @@ class _Work:
     def _hear(self, task: Task, said: tuple[float, float]) -> None:
         cell, (share, seconds), now = task.cell, said, time.monotonic()
         if now - self.told >= BREATH:
-            self.forecast.advance(cell.key, _pace(cell), share * cell.weight, seconds)
+            self.forecast.advance(cell.key, _pace(cell), share * cell.weight, cell.weight, seconds)
             self._tell("works", cell, share)
 
     def _tell(self, event: str, cell: Cell, share: float = 0.0) -> None:
