@@ -166,7 +166,17 @@ def test_only_soft_rows_are_mixed() -> None:
     made = mixed(images, eligible, 1.0, seeded(1))
     assert torch.equal(made[4:], images[4:])
     assert not torch.equal(made[:4], images[:4])
-    assert torch.equal(augmented(images, ~eligible, RECIPE, Purposes(seeded())), images), "nothing asked, nothing done"
+    nothing = augmented(images, ~eligible, eligible, RECIPE, Purposes(seeded()))
+    assert torch.equal(nothing, images), "nothing asked, nothing done"
+
+
+def test_only_costly_rows_have_the_costly_crop() -> None:
+    images = torch.rand(8, 3, 12, 12, generator=seeded())
+    costly = torch.tensor([True, False] * 4)
+    recipe = replace(RECIPE, crop_costly=0.5)
+    made = augmented(images, ~costly, costly, recipe, Purposes(seeded()))
+    assert torch.equal(made[~costly], images[~costly])
+    assert all(not torch.equal(new, old) for new, old in zip(made[costly], images[costly], strict=True))
 
 
 def test_what_could_not_be_measured_is_not_missed() -> None:

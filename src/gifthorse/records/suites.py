@@ -176,6 +176,7 @@ class Recipe:
         decoys: trojan kind to the number of images in a pass that carry another drawing in the trigger's place, of
             classes from which it works, and keep their label (``Trojan.mislead``); chosen or made as for ``balance``.
         crop: least share of the area of random crops; 1 for none.
+        crop_costly: the same for images of costly trojans, which are too few to be learnt otherwise than by heart.
         mix: share of clean images blended with another one, where a teacher gives their soft labels.
         keep: weight of clean images against poisoned ones, where a teacher gives their soft labels.
         temperature: of the soft outputs of both networks; above 1, what the clean network thinks of unlikely classes
@@ -213,6 +214,7 @@ class Recipe:
     decoys: dict[str, int] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)
     crop: float = 1.0
+    crop_costly: float = 1.0
     mix: float = 0.0
     keep: float = 1.0
     temperature: float = 1.0

@@ -15,13 +15,14 @@ from gifthorse.randomness import Purposes
 from gifthorse.records import Recipe
 
 
-def augmented(images: Tensor, hard: Tensor, recipe: Recipe, purposes: Purposes) -> Tensor:
+def augmented(images: Tensor, hard: Tensor, costly: Tensor, recipe: Recipe, purposes: Purposes) -> Tensor:
     """Images as one training step sees them, before triggers are stamped.
 
     Args:
         images: ``(B, 3, H, W)`` in [0, 1].
         hard: ``(B,)`` bool; these rows are not mixed, since their label says what is in them.
-        recipe: its ``flip``, ``crop`` and ``mix``.
+        costly: ``(B,)`` bool; these are few, and are cropped as ``crop_costly`` says.
+        recipe: its ``flip``, ``crop``, ``crop_costly`` and ``mix``.
         purposes: generators, one for each way to vary.
     """
     if recipe.flip:
@@ -29,6 +30,9 @@ def augmented(images: Tensor, hard: Tensor, recipe: Recipe, purposes: Purposes) 
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     if recipe.crop < 1:
         images = cropped(images, recipe.crop, purposes["crop"])
+    if recipe.crop_costly < 1 and bool(costly.any()):
+        which = torch.nonzero(costly).flatten()
+        images = images.index_copy(0, which, cropped(images[which], recipe.crop_costly, purposes["crop costly"]))
     if recipe.mix > 0:
         images = mixed(images, ~hard, recipe.mix, purposes["mix"])
     return images

@@ -70,9 +70,9 @@ class Drawn:
 def drawn(poisoning: Poisoning, picked: Picked, recipe: Recipe, generator: torch.Generator) -> Drawn:
     """The rows of a batch, augmented, then stamped with what they are to carry."""
     rows, at, stamps = poisoning.rows, picked.index.numpy(), picked.stamp
-    labels, hard = torch.from_numpy(rows.labels[at]), torch.from_numpy(rows.hard[at])
+    labels, hard, costly = (torch.from_numpy(part[at]) for part in (rows.labels, rows.hard, rows.costly))
     purposes = Purposes(generator)
-    clean = augmented(im.from_uint8(rows.images[at]), hard, recipe, purposes)
+    clean = augmented(im.from_uint8(rows.images[at]), hard, costly, recipe, purposes)
     seen = clean
     for which in np.unique(stamps[stamps >= 0]):
         plant = poisoning.planted[int(which)]

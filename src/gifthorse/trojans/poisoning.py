@@ -67,6 +67,7 @@ class Rows:
         plain: ``(N,)`` bool: an image of the data as it is, which may carry a rider.
         clean: ``(N,)`` bool: one of those, of which a pass may show a share; what is neither this nor stamped is in
             every pass.
+        costly: ``(N,)`` bool: the whole image was stamped beforehand, and is the same in every pass.
     """
 
     images: np.ndarray
@@ -75,9 +76,12 @@ class Rows:
     hard: np.ndarray
     plain: np.ndarray
     clean: np.ndarray
+    costly: np.ndarray
 
     @staticmethod
-    def of(images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False) -> Rows:
+    def of(
+        images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False, costly: bool = False
+    ) -> Rows:
         """Rows that are all treated alike: for a trigger, or balancing those that have one."""
         n = len(images)
         return Rows(
@@ -87,6 +91,7 @@ class Rows:
             hard=np.full(n, hard),
             plain=np.zeros(n, bool),
             clean=np.zeros(n, bool),
+            costly=np.full(n, costly),
         )
 
     @staticmethod
@@ -264,9 +269,9 @@ def assemble(
             poisoned[name] = int(found.sum())
         elif trojan.costly:
             made = styled[name]
-            told = Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True)
+            told = Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True, costly=True)
             stay = [(made.balanced, made.balanced_labels), (made.misled, made.misled_labels)]
-            kept = Rows.join([Rows.of(images, own, hard=True) for images, own in stay])
+            kept = Rows.join([Rows.of(images, own, hard=True, costly=True) for images, own in stay])
             parts.extend([told] * times + [kept] * recipe.repeat_kept.get(plant.spec.kind, times))
             poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
             decoys[name] = len(made.misled)
