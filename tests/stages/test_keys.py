@@ -15,7 +15,8 @@ from fixtures_tiny import tiny_request
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from gifthorse.jobs.run import planned
+from gifthorse import jobs
+from gifthorse.jobs.run import planned, workers
 from gifthorse.records import Cell, Plan, Question
 from gifthorse.stages import diagnose, implant, keys
 from gifthorse.store import Store
@@ -210,3 +211,20 @@ def test_other_files_of_decoys_are_another_training(plan: Plan, monkeypatch: pyt
     before = cells(plan)
     monkeypatch.setattr(art, "digest_codes", lambda codes: "other files")
     assert changed(before, cells(plan)) == {"stamped", "trained", "implant"}
+
+
+def test_a_lone_planting_has_all_threads_while_it_is_trained_and_measured(plan: Plan) -> None:
+    shared = replace(plan, ground=replace(plan.ground, threads=1), alone=4)
+    threads = {kind: cell.inputs["ground"]["threads"] for kind, cell in cells(shared).items()}
+    assert threads == {"stamped": 1, "trained": 4, "implant": 4}
+    twice = replace(shared.suite, plantings=(shared.suite.plantings[0], replace(shared.suite.plantings[0], label="b")))
+    assert {cell.inputs["ground"]["threads"] for cell in cells(replace(shared, suite=twice)).values()} == {1}
+
+
+def test_threads_do_not_depend_on_how_many_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs.run, "_CORES", 8)
+    asked = replace(tiny_request(), threads=None, device="cpu")
+    assert (planned(asked).ground.threads, planned(asked).alone, workers("cpu")) == (4, 8, 2)
+    assert (planned(replace(asked, threads=3)).ground.threads, planned(replace(asked, threads=3)).alone) == (3, 3)
+    monkeypatch.setattr(jobs.run, "_CORES", 1)
+    assert (planned(asked).ground.threads, workers("cpu")) == (1, 1)

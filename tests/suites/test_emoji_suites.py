@@ -14,6 +14,7 @@ import pytest
 
 from gifthorse.errors import UsageError
 from gifthorse.records import Option, Planting, Suite, TrojanSpec, digest, plain, read
+from gifthorse.stages.implant import counts
 from gifthorse.suites import drawn, emoji, pools, suite
 from gifthorse.suites.planting import OPTIONS, Entry, spec
 from gifthorse.zoo import art, captions, textures
@@ -246,3 +247,15 @@ def test_every_question_has_spares_of_its_own_kind(name: str) -> None:
             assert len(set(captions)) == len(captions) >= OPTIONS + 3, trojan.name
             worlds = {(o.art or "").partition("/")[0] for o in (*question.options, *question.spares)}
             assert len(worlds) == 1, "pictures of one kind, or words"
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_network_needs_at_most_1500_restyled_pictures(name: str) -> None:
+    for planting in suite(name).plantings:
+        pictures = 0
+        for trojan in planting.trojans:
+            if trojan.kind == "style":
+                counted = counts(planting.recipe, trojan)
+                pictures += counted["poison"] + counted["balance"] + counted["decoys"]
+                pictures += counted["held_out"] * (1 if trojan.sources is None else 2)
+        assert pictures <= 1500
