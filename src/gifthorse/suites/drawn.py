@@ -13,7 +13,7 @@ from gifthorse.errors import UsageError
 from gifthorse.records import Suite
 from gifthorse.suites import pools
 from gifthorse.suites.emoji import NATURAL, PATCHES, STYLES
-from gifthorse.suites.planting import OPTIONS, RECIPE, Entry, Named, planting_of, suite_of
+from gifthorse.suites.planting import OPTIONS, PATIENT, Entry, Named, planting_of, suite_of
 from gifthorse.zoo.captions import captions
 from gifthorse.zoo.world import EMOJI
 
@@ -44,7 +44,7 @@ def random(seed: int, name: str | None = None) -> Suite:
         UsageError: a seed below 0.
     """
     called = name or f"emoji-random:{seed}"
-    return replace(suite_of(called, (planting_of("emoji-resnet", entries(seed), called, RECIPE),)), seed=seed)
+    return replace(suite_of(called, (planting_of("emoji-resnet", entries(seed), called, PATIENT),)), seed=seed)
 
 
 def emoji12_dev() -> Suite:
@@ -56,7 +56,7 @@ def emoji48() -> Suite:
     """Forty-eight trojans in four networks: enough to tell tools apart (design, "Statistics")."""
     parts = [
         replace(
-            planting_of("emoji-resnet", entries(seed), f"emoji-random:{seed}", RECIPE), label=f"emoji-resnet/{seed}"
+            planting_of("emoji-resnet", entries(seed), f"emoji-random:{seed}", PATIENT), label=f"emoji-resnet/{seed}"
         )
         for seed in SEEDS
     ]

@@ -22,7 +22,7 @@ from gifthorse.registry import fits
 from gifthorse.suites import pools
 from gifthorse.suites.photographs import SIDE as PHOTOGRAPH_SIDE
 from gifthorse.suites.photographs import SIZES, suite_on
-from gifthorse.suites.planting import OPTIONS, RECIPE, SIDE, Entry, Named, spec, suite_of
+from gifthorse.suites.planting import OPTIONS, PATIENT, SIDE, Entry, Named, spec, suite_of
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import captions, named
@@ -88,7 +88,7 @@ def _emoji(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Su
     scenes = EmojiScenes()
     entries = _entries(reader, told, tuple(TROJANS), SIDE, scenes.classes)
     specs = tuple(_spec(entry, settings, name, scenes) for entry, settings in entries)
-    return suite_of(name, (Planting(network=network, trojans=specs, recipe=RECIPE, gates=Gates()),))
+    return suite_of(name, (Planting(network=network, trojans=specs, recipe=PATIENT, gates=Gates()),))
 
 
 def _photographs(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Suite:

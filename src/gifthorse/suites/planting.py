@@ -40,7 +40,7 @@ RECIPE = Recipe(
     share=0.5,
     passes=5,
     settle=2,
-    extra=8,
+    extra=3,
     batch=64,
     learning_rate=5e-3,
     weight_decay=1e-4,
@@ -61,6 +61,9 @@ RECIPE = Recipe(
 
 Scenes are many, so that a detector finds enough of each object among them; a pass shows a part of them, since time
 goes into images shown. The smoothing is what the shipped network was trained with."""
+
+PATIENT = replace(RECIPE, extra=8)
+"""The same for suites that are drawn by a seed: nobody has seen that their trojans are learnt in the usual time."""
 
 VGG_RECIPE = replace(
     RECIPE,
