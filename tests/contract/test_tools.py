@@ -46,6 +46,8 @@ PROMISES = (
     Promise("input_x_gradient"),
     Promise("occlusion"),
     Promise("occlusion", {"window": 6, "stride": 5, "baseline": "mean"}),
+    Promise("feature_ablation", {"cells": 4}),
+    Promise("feature_ablation", {"features": "superpixels", "segments": 9, "baseline": "mean"}),
     Promise("edges_sobel", blind=True),
     Promise("centre", blind=True),
     Promise("random", stochastic=True, blind=True),

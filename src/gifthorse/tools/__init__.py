@@ -12,13 +12,16 @@ TOOLS = Table(
     {
         "saliency": Row(f"{_ATTRIBUTION}.saliency:Saliency", "attribution", 1, "Simonyan et al. 2013, through Captum"),
         "occlusion": Row(
-            f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013, through Captum"
+            f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013"
         ),
         "input_x_gradient": Row(
             f"{_ATTRIBUTION}.input_x_gradient:InputXGradient",
             "attribution",
             1,
             "Shrikumar et al. 2016, through Captum",
+        ),
+        "feature_ablation": Row(
+            f"{_ATTRIBUTION}.feature_ablation:FeatureAblation", "attribution", 1, "Kokhlikyan et al. 2020 (Captum)"
         ),
         "edges_sobel": Row(
             f"{_ATTRIBUTION}.edges:EdgesSobel",
@@ -30,7 +33,7 @@ TOOLS = Table(
         "centre": Row(
             f"{_ATTRIBUTION}.centre:Centre", "attribution", 1, "floor: a bump in the middle of every image", floor=True
         ),
-        "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 1, "floor: white noise", floor=True),
+        "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 2, "floor: white noise", floor=True),
         "blank": Row(f"{_ATTRIBUTION}.blank:Blank", "attribution", 1, "floor: the same value everywhere", floor=True),
         "adversarial_patch": Row(
             f"{_SYNTHESIS}.adversarial_patch:AdversarialPatch", "synthesis", 1, "Brown et al. 2017, as in thesis 5.3.1"
