@@ -41,9 +41,8 @@ class FeatureAblation(Attribution):
     def _explain(self, explained: Explained) -> Tensor:
         cover = covering(explained, self.baseline)
         cuts = cut(explained.images, self.features, self.cells, self.segments)
-        plans = (coalitions(parts, parts.count + 1, _all_but_one(parts.count), cover) for parts in cuts)
-        seen = outputs(explained, plans)
-        return torch.stack([parts.paint(logits[0] - logits[1:]) for parts, logits in zip(cuts, seen, strict=True)])
+        plans = ((coalitions(parts, parts.count + 1, _all_but_one(parts.count), cover), parts) for parts in cuts)
+        return torch.stack([parts.paint(logits[0] - logits[1:]) for logits, parts in outputs(explained, plans)])
 
 
 def _all_but_one(count: int) -> Callable[[Tensor], Tensor]:

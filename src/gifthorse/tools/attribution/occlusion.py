@@ -49,8 +49,8 @@ class Occlusion(Attribution):
         cover = covering(explained, self.baseline)
         windows = [_windows(side, window, stride) for side in explained.images.shape[-2:]]
         plan = _covered(windows, cover)
-        seen = outputs(explained, [plan] * len(explained.images))
-        return torch.stack([_mean_fall(logits, windows) for logits in seen])
+        seen = outputs(explained, [(plan, None)] * len(explained.images))
+        return torch.stack([_mean_fall(logits, windows) for logits, _ in seen])
 
 
 def _windows(side: int, window: int, stride: int) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from torch import Tensor
 from gifthorse.errors import Refusal
 from gifthorse.tools.attribution.features import Parts
 from gifthorse.tools.base import Explained
+
+About = TypeVar("About")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,24 +53,28 @@ def coalitions(parts: Parts, rows: int, kept: Callable[[Tensor], Tensor], cover:
     return Plan(rows=rows, make=make)
 
 
-def outputs(explained: Explained, plans: Iterable[Plan]) -> Iterator[Tensor]:
-    """The target's logit for every row of every plan: ``(rows,)`` float64 on the CPU, one image after the other.
+def outputs(explained: Explained, plans: Iterable[tuple[Plan, About]]) -> Iterator[tuple[Tensor, About]]:
+    """The target's logit for every row of every plan, one image after the other.
 
-    Plans are asked for one at a time and only when their image is next, so they may be made on the way.
+    Plans are asked for only when their image is next and forgotten when its last row has run, so that no more of them
+    are in memory than a batch reaches over.
 
     Args:
         explained: images, targets and the batch.
-        plans: one an image, in the order of the images.
+        plans: one an image, in the order of the images, with what the method reads the logits by.
+
+    Yields:
+        Logits ``(rows,)`` float64 on the CPU, and what came with the plan.
 
     Raises:
         Refusal: a logit is not finite.
     """
-    batch, waiting = _Batch(explained), list[Tensor]()
-    for index, plan in enumerate(plans):
-        waiting.append(torch.empty(plan.rows, dtype=torch.float64))
+    batch, waiting = _Batch(explained), list[tuple[Tensor, About]]()
+    for index, (plan, about) in enumerate(plans):
+        waiting.append((torch.empty(plan.rows, dtype=torch.float64), about))
         start = 0
         while start < plan.rows:
-            start += batch.take(index, plan, start, waiting[-1])
+            start += batch.take(index, plan, start, waiting[-1][0])
             if batch.full:
                 batch.run()
                 done = len(waiting) if start == plan.rows else len(waiting) - 1
@@ -115,7 +122,7 @@ class _Batch:
         with torch.inference_mode():
             logits = classifier.logits(self._buffer[: self._used])
             found = logits.gather(1, chosen[:, None])[:, 0].double().cpu()
-            for (_, place), part in zip(self._stretches, found.split(owners), strict=True):
+            for (_, place), part in zip(self._stretches, torch.split(found, owners), strict=True):
                 place.copy_(part)
         self._stretches, self._used = [], 0
         if not bool(found.isfinite().all()):
