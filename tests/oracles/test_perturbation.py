@@ -327,3 +327,21 @@ def test_canny_draws_the_border_of_a_square() -> None:
     assert float(values[8:16, 10:14].sum()) == 0
     assert 30 <= float(values.sum()) <= 50
     assert tool("edges_canny")(classifier("linear"), image * 0, 0).constant == (0,)
+
+
+def test_an_order_and_its_reverse_are_exact_where_parts_meet_in_pairs_alone() -> None:
+    class Square(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3 * SIZE * SIZE, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.fc(x.flatten(1))
+            return out.square()
+
+    net = Classifier(module(Square), classes=("a", "b"), size=SIZE, device="cpu", precision="float32")
+    image = pictures(1)
+    (parts,) = cut(image, "grid", 3, 1)
+    expected = shapley(worth(net, image[0], 0, parts, 0.5), 9)
+    found = tool("shapley_value_sampling", cells=3, orders=2)(net, image, 0)
+    torch.testing.assert_close(sums(found.values[0], parts), expected, atol=1e-5, rtol=1e-4)
