@@ -11,14 +11,23 @@ TOOLS = Table(
     "tool",
     {
         "saliency": Row(f"{_ATTRIBUTION}.saliency:Saliency", "attribution", 1, "Simonyan et al. 2013, through Captum"),
-        "occlusion": Row(
-            f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013, through Captum"
-        ),
+        "occlusion": Row(f"{_ATTRIBUTION}.occlusion:Occlusion", "attribution", 1, "Zeiler and Fergus 2013"),
         "input_x_gradient": Row(
             f"{_ATTRIBUTION}.input_x_gradient:InputXGradient",
             "attribution",
             1,
             "Shrikumar et al. 2016, through Captum",
+        ),
+        "feature_ablation": Row(
+            f"{_ATTRIBUTION}.feature_ablation:FeatureAblation", "attribution", 1, "Kokhlikyan et al. 2020 (Captum)"
+        ),
+        "feature_permutation": Row(
+            f"{_ATTRIBUTION}.feature_permutation:FeaturePermutation", "attribution", 1, "Fisher et al. 2019, in a pool"
+        ),
+        "lime": Row(f"{_ATTRIBUTION}.lime:Lime", "attribution", 1, "Ribeiro et al. 2016"),
+        "kernel_shap": Row(f"{_ATTRIBUTION}.kernel_shap:KernelShap", "attribution", 1, "Lundberg and Lee 2017"),
+        "shapley_value_sampling": Row(
+            f"{_ATTRIBUTION}.shapley_value_sampling:ShapleyValueSampling", "attribution", 1, "Castro et al. 2009"
         ),
         "edges_sobel": Row(
             f"{_ATTRIBUTION}.edges:EdgesSobel",
@@ -27,10 +36,17 @@ TOOLS = Table(
             "floor: an edge detector, as in Adebayo et al. 2018",
             floor=True,
         ),
+        "edges_canny": Row(
+            f"{_ATTRIBUTION}.edges_canny:EdgesCanny",
+            "attribution",
+            1,
+            "floor: another edge detector, Canny 1986",
+            floor=True,
+        ),
         "centre": Row(
             f"{_ATTRIBUTION}.centre:Centre", "attribution", 1, "floor: a bump in the middle of every image", floor=True
         ),
-        "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 1, "floor: white noise", floor=True),
+        "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 2, "floor: white noise", floor=True),
         "blank": Row(f"{_ATTRIBUTION}.blank:Blank", "attribution", 1, "floor: the same value everywhere", floor=True),
         "adversarial_patch": Row(
             f"{_SYNTHESIS}.adversarial_patch:AdversarialPatch", "synthesis", 1, "Brown et al. 2017, as in thesis 5.3.1"

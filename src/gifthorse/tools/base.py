@@ -79,8 +79,10 @@ class Explained:
         images: ``(N, 3, H, W)`` in [0, 1], on the classifier's device.
         targets: ``(N,)`` int64, the explained logits.
         references: ``(M, 3, H, W)`` clean images, or None.
-        generators: one an image, so that a map depends neither on the batch nor on its place in it.
+        generators: one an image, from the seed, the method and the image itself, so that a map depends neither on the
+            batch nor on the other images or their order.
         batch: images that one pass may take.
+        noted: what the method measures beside its maps, for it to fill: see :attr:`Maps.noted`.
     """
 
     classifier: Classifier
@@ -89,6 +91,7 @@ class Explained:
     references: Tensor | None
     generators: tuple[torch.Generator, ...]
     batch: int
+    noted: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +100,14 @@ class Maps:
 
     A map may be constant (a blank floor, a network that does not react): it is returned as it is, with its index in
     ``constant``; judges do not score it and say how many there were.
+
+    ``noted`` holds by name what the method measured beside, as its docstring says: the first dimension is the images'.
     """
 
     values: Tensor
     settings: dict[str, Any]
     cost: Cost
+    noted: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def constant(self) -> tuple[int, ...]:
@@ -152,7 +158,7 @@ class Attribution(Tool):
             images=images.detach().to(classifier.device, torch.float32),
             targets=chosen.to(classifier.device),
             references=None if references is None else references.detach().to(classifier.device, torch.float32),
-            generators=tuple(generator(seed, "image", i) for i in range(len(images))),
+            generators=tuple(generator(seed, type(self).__name__, _digest(image)) for image in images),
             batch=batch or classifier.micro_batch,
         )
         started = time.perf_counter()
@@ -166,11 +172,16 @@ class Attribution(Tool):
                 f"{type(self).__name__} gave values that are not finite on {classifier.name}",
                 "look for infinite weights or logits in the network, or try --precision float32",
             )
-        return Maps(values=values, settings=self.settings, cost=cost)
+        return Maps(values=values, settings=self.settings, cost=cost, noted=explained.noted)
 
     @abstractmethod
     def _explain(self, explained: Explained) -> Tensor:
         """Maps ``(N, H, W)``, raw."""
+
+
+def _digest(image: Tensor) -> str:
+    """SHA-256 of an image ``(3, H, W)`` as float32."""
+    return hashlib.sha256(image.detach().float().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 # -- synthesis --------------------------------------------------------------------------------------------------------
