@@ -81,6 +81,7 @@ class Explained:
         references: ``(M, 3, H, W)`` clean images, or None.
         generators: one an image, so that a map depends neither on the batch nor on its place in it.
         batch: images that one pass may take.
+        notes: what the method finds out about its own maps, by name, one number an image; it writes them here.
     """
 
     classifier: Classifier
@@ -89,6 +90,7 @@ class Explained:
     references: Tensor | None
     generators: tuple[torch.Generator, ...]
     batch: int
+    notes: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +99,25 @@ class Maps:
 
     A map may be constant (a blank floor, a network that does not react): it is returned as it is, with its index in
     ``constant``; judges do not score it and say how many there were.
+
+    Attributes:
+        notes: what the method found out about its maps, by name, one number an image: steps that it took, how far the
+            maps are from adding up to what they should. Evidence keeps them as hints.
     """
 
     values: Tensor
     settings: dict[str, Any]
     cost: Cost
+    notes: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The notes in words: smallest, mean and largest."""
+        return tuple(
+            f"{name}: {min(told):.3g} to {max(told):.3g}, mean {sum(told) / len(told):.3g}"
+            for name, told in self.notes.items()
+            if told
+        )
 
     @property
     def constant(self) -> tuple[int, ...]:
@@ -166,7 +182,8 @@ class Attribution(Tool):
                 f"{type(self).__name__} gave values that are not finite on {classifier.name}",
                 "look for infinite weights or logits in the network, or try --precision float32",
             )
-        return Maps(values=values, settings=self.settings, cost=cost)
+        notes = {name: tuple(told) for name, told in explained.notes.items()}
+        return Maps(values=values, settings=self.settings, cost=cost, notes=notes)
 
     @abstractmethod
     def _explain(self, explained: Explained) -> Tensor:
