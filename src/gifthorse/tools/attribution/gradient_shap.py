@@ -96,7 +96,7 @@ class GradientShap(Attribution):
         """Target logits less their mean over the references, ``(N,)``."""
         with torch.no_grad():
             own, others = (
-                torch.cat([explained.classifier.logits(part) for part in images.split(explained.batch)])
+                torch.cat([explained.classifier.logits(part) for part in torch.split(images, explained.batch)])
                 for images in (explained.images, references)
             )
         return (own - others.mean(0)).gather(1, explained.targets[:, None])[:, 0]

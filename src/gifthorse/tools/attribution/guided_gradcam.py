@@ -111,7 +111,7 @@ def activation_of(network: fx.GraphModule, classifier: Classifier, layer: str) -
     """
     if layer not in classifier.layers():
         raise UsageError(f"{classifier.name} has no layer {layer!r}", nearest(layer, classifier.layers()))
-    nodes = [n for n in network.graph.nodes if any(_within(path, layer) for path in _paths(n))]
+    nodes: list[fx.Node] = [n for n in network.graph.nodes if any(_within(path, layer) for path in _paths(n))]
     if not nodes or not _larger_than_a_pixel(nodes[-1]):
         raise Refusal(f"layer {layer!r} of {classifier.name} puts out no pixels", "layer='auto', or another layer")
     if (folded := nodes[-1].meta.get("norm")) and not _within(folded, layer):

@@ -83,7 +83,7 @@ class IntegratedGradients(Attribution):
         """Attributions ``(n, 3, H, W)`` of the images with the indices that are left."""
         method = CaptumIntegratedGradients(explained.classifier.view)
         parts = []
-        for chosen in left.split(explained.batch):
+        for chosen in torch.split(left, explained.batch):
             made: Tensor = method.attribute(
                 explained.images[chosen],
                 baselines=baseline,

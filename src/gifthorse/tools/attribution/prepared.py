@@ -21,7 +21,7 @@ from torch import Tensor, fx, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
-from gifthorse.tools.attribution.parts import Addition, Mean, Product, Scale, Shift
+from gifthorse.tools.attribution.parts import Addition, Mean, Scale, Shift
 from gifthorse.tools.attribution.ruled import Ruled
 from gifthorse.tools.attribution.surgery import look, rewrite
 from gifthorse.tools.base import Explained
@@ -36,7 +36,15 @@ AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool
 AFFINE = (*CONVOLUTIONS, *NORMS, *AVERAGES, nn.Linear, Addition, Scale, Shift)
 """Modules that are linear but for a bias: differences go through them as gradients do."""
 
-RESHAPING = (nn.Flatten, nn.Unflatten, nn.Unfold, nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.PixelShuffle)
+RESHAPING = (
+    nn.Flatten,
+    nn.Unflatten,
+    nn.Unfold,
+    nn.ZeroPad2d,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+    nn.PixelShuffle,
+)
 """Modules that only move numbers."""
 
 _RESHAPING_CALLS = (

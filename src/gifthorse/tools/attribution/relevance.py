@@ -85,7 +85,7 @@ def rules_for(network: fx.GraphModule, choice: Choice, account: Account) -> dict
         return replaced(lambda given: _affine(module, given, keep.at(node)), x)
 
     def addition(node: fx.Node, _module: nn.Module, one: Tensor, other: Tensor) -> Tensor:
-        return replaced(lambda *given: _addition(*given, keep.at(node)), one, other)
+        return replaced(lambda a, b: _addition(a, b, keep.at(node)), one, other)
 
     def shift(node: fx.Node, _module: nn.Module, x: Tensor, by: Tensor | float) -> Tensor:
         return replaced(lambda given: _shift(given, by, keep.at(node)), x)
@@ -106,7 +106,7 @@ def rules_for(network: fx.GraphModule, choice: Choice, account: Account) -> dict
     }
 
 
-# -- the denominators, and who gets what --------------------------------------------------------------------------------
+# -- the denominators, and who gets what -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class _Bookkeeper:
         return share
 
 
-# -- rules --------------------------------------------------------------------------------------------------------------
+# -- rules -------------------------------------------------------------------------------------------------------------
 
 Pick = Callable[[Tensor], Tensor]
 Term = tuple[Pick, Pick | None, Pick | None, float]

@@ -117,8 +117,8 @@ def _maximum(module: nn.Module, kept: Kept, x: Tensor) -> tuple[Tensor, Back]:
 def _pool(module: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     """Maxima, and where in the flattened plane they are."""
     if isinstance(module, nn.AdaptiveMaxPool2d):
-        adaptive: tuple[Tensor, Tensor] = F.adaptive_max_pool2d(x, module.output_size, return_indices=True)
-        return adaptive
+        size: Any = module.output_size
+        return F.adaptive_max_pool2d(x, size, return_indices=True)
     settings = (module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
     made: tuple[Tensor, Tensor] = F.max_pool2d(x, *settings, return_indices=True)
     return made

@@ -83,7 +83,7 @@ def replaced(step: Step, *inputs: Tensor) -> Tensor:
             That function must not hold the value itself, or memory is freed late.
         inputs: tensors.
     """
-    made: Tensor = _Replaced.apply(step, *inputs)  # type: ignore[no-untyped-call]
+    made: Tensor = _Replaced.apply(step, *inputs)
     return made
 
 

@@ -58,7 +58,8 @@ _CALLS: dict[Any, Callable[..., nn.Module]] = {
     F.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d,
     torch.mean: _mean,
     "mean": _mean,
-} | {call: made for made, calls in _ACTIVATIONS.items() for call in calls}
+    **{call: made for made, calls in _ACTIVATIONS.items() for call in calls},
+}
 """Functions and methods of one signal, and what makes the module that does the same, from their other arguments."""
 
 
@@ -126,7 +127,7 @@ class _Surgery:
         self.network.recompile()
 
     def _site(self, node: fx.Node) -> None:
-        module = self.network.get_submodule(str(node.target))
+        module: Any = self.network.get_submodule(str(node.target))
         if isinstance(module, _GONE):
             self._swap(node, node.args[0])
             return
@@ -155,7 +156,7 @@ class _Surgery:
             signal, *others = given + args
             kwargs.pop("return_indices", None)
             try:
-                module = _CALLS[node.target](*others, **kwargs)
+                module: Any = _CALLS[node.target](*others, **kwargs)
             except TypeError:
                 return  # called as its module cannot be: it stays a call, which methods refuse by name
             if getattr(module, "inplace", False):  # by position: relu(x, True)
@@ -169,6 +170,7 @@ class _Surgery:
         one, other = node.args
         live = [isinstance(x, fx.Node) and x.meta["live"] for x in (one, other)]
         if node.target in _PRODUCTS + _SUMS:
+            both: nn.Module
             both, constant = (Product(), Scale()) if node.target in _PRODUCTS else (Addition(), Shift())
             if all(live):
                 self._swap(node, self._insert(node, both, one, other))
@@ -204,7 +206,8 @@ class _Surgery:
                 return
             tensors[name] = operator.attrgetter(str(source.target))(self.network)
         shape: Any = given["normalized_shape"]
-        module = nn.LayerNorm(shape, eps=float(given.get("eps", 1e-5)), elementwise_affine=bool(tensors))  # type: ignore[arg-type]
+        eps: Any = given.get("eps", 1e-5)
+        module: Any = nn.LayerNorm(shape, eps=eps, elementwise_affine=bool(tensors))
         if tensors:
             module.weight = nn.Parameter(tensors["weight"].detach(), requires_grad=False)
             module.bias = nn.Parameter(tensors["bias"].detach(), requires_grad=False) if "bias" in tensors else None
@@ -217,10 +220,10 @@ class _Surgery:
             if node.op != "call_module" or not isinstance(node.args[0], fx.Node):
                 continue
             above = node.args[0]
-            norm = self.network.get_submodule(str(node.target))
+            norm: Any = self.network.get_submodule(str(node.target))
             if above.op != "call_module" or len(above.users) != 1 or getattr(norm, "running_mean", None) is None:
                 continue
-            layer = self.network.get_submodule(str(above.target))
+            layer: Any = self.network.get_submodule(str(above.target))
             if type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d) and type(norm) in (
                 nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d,
             ):  # fmt: skip
