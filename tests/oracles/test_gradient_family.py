@@ -173,14 +173,14 @@ def test_gradient_shap_comes_near_integrated_gradients_over_the_references() -> 
 def convnet() -> tuple[nn.Module, int, int]:
     made: Any = BasicModel_ConvNet()
     made.conv1 = nn.Conv2d(3, 2, 3)
-    made.softmax = nn.Identity()
+    made.softmax = nn.Dropout()
     return made, 10, 10
 
 
 def one_conv() -> tuple[nn.Module, int, int]:
     made: Any = BasicModel_ConvNet_One_Conv()
     made.conv1 = nn.Conv2d(3, 2, 3)
-    made.relu2 = nn.Identity()
+    made.relu2 = nn.Dropout()
     return made, 4, 4
 
 
@@ -227,6 +227,8 @@ def by_captum(name: str, module: nn.Module, images: Tensor, targets: Tensor, ref
     ["integrated_gradients", "deeplift", "deeplift_shap", "guided_backprop", "deconvolution", "guided_gradcam", "lrp"],
 )
 def test_equals_captum_on_its_own_toy_networks(toy: Callable[[], tuple[nn.Module, int, int]], name: str) -> None:
+    if (toy, name) == (convnet, "deeplift_shap"):
+        pytest.skip("Captum 0.9.0 loses part of the difference at maxima: the next test")
     torch.manual_seed(1)
     module, size, classes = toy()
     for parameter in module.parameters():
@@ -235,13 +237,32 @@ def test_equals_captum_on_its_own_toy_networks(toy: Callable[[], tuple[nn.Module
     images, references = torch.rand(3, 3, size, size), torch.rand(4, 3, size, size)
     targets = torch.tensor([0, 1, 2])
     settings: dict[str, Any] = dict(SIGNED)
-    settings |= {"guided_gradcam": {"layer": "relu1"}, "integrated_gradients": {"steps": 400}, "lrp": {"epsilon": 1e-9}}.get(
-        name, {}
-    )
+    settings |= {
+        "guided_gradcam": {"layer": "relu1"},
+        "integrated_gradients": {"steps": 400, "tolerance": 1e6},
+        "lrp": {"epsilon": 1e-9},
+    }.get(name, {})
     expected = by_captum(name, copy.deepcopy(module), images, targets, references)
     found = tool(name, **settings)(net, images, targets, references=references, batch=2).values
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-3)
     assert float(expected.abs().max()) > 0
+
+
+def test_nothing_is_lost_at_maxima_where_captum_loses_some() -> None:
+    torch.manual_seed(1)
+    module, size, classes = convnet()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    net = wrap(module, size, classes)
+    images, references, targets = torch.rand(3, 3, size, size), torch.rand(3, 3, size, size), torch.tensor([0, 1, 2])
+    with captums_warnings():
+        _, lost = captum.attr.DeepLift(copy.deepcopy(module)).attribute(
+            images, references, targets, return_convergence_delta=True
+        )
+    assert float(lost.abs().min()) > 0.01
+    for image, reference, target in zip(images.split(1), references.split(1), targets.tolist(), strict=True):
+        values = tool("deeplift_shap")(net, image, target, references=reference).values
+        assert float(values.sum()) == pytest.approx(float((net(image) - net(reference))[0, target]), abs=1e-5)
 
 
 # -- what is asked wrongly --------------------------------------------------------------------------------------------

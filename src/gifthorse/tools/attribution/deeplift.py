@@ -16,7 +16,7 @@ class DeepLift(Attribution):
 
     Shrikumar, Greenside and Kundaje 2017, "Learning Important Features Through Propagating Activation Differences",
     with the rescale rule (section 3.5.1) at activations. Our own, on a prepared copy of the network: Captum's raises
-    where a ReLU module is used twice, and loses part of the difference at pooling windows that overlap. Beyond the
+    where a ReLU module is used twice, and loses part of the difference at maxima. Beyond the
     paper, a product of two signals is shared by the mean of the other factor, and LayerNorm is taken as its steps. One
     forward and one backward pass an image, one forward pass for the baseline. Attention is refused.
 

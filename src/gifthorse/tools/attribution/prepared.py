@@ -10,6 +10,7 @@ follows directly (which leaves the function as it is, Jacob et al. 2018, section
 from __future__ import annotations
 
 import copy
+import inspect
 import operator
 from collections.abc import Collection
 from typing import Any
@@ -91,7 +92,11 @@ def _copy(classifier: Classifier) -> fx.GraphModule:
     grey = torch.full((1, 3, classifier.size, classifier.size), 0.5, device=classifier.device)
     try:
         twin = copy.deepcopy(module)
-        network = fx.GraphModule(twin, fx.Tracer().trace(twin))
+        given = list(inspect.signature(twin.forward).parameters.values())[
+            1:
+        ]  # what else forward can take stays as it is
+        usual = {one.name: one.default for one in given if one.default is not one.empty}
+        network = fx.GraphModule(twin, fx.Tracer().trace(twin, concrete_args=usual))
         look(network, grey)
     except Exception as error:  # noqa: BLE001  whatever a module's own code raises where it meets a symbol
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
