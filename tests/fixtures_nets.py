@@ -75,10 +75,11 @@ class Opaque(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc = nn.Linear(3, 5)
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc(x.detach().mean((2, 3)))
+        out: Tensor = self.fc(self.conv(x.detach()).relu().mean((2, 3)))
         return out
 
 
@@ -87,10 +88,11 @@ class Broken(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc = nn.Linear(3, 5)
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc(x.mean((2, 3))) / 0
+        out: Tensor = self.fc(self.conv(x).relu().mean((2, 3))) / 0
         return out
 
 

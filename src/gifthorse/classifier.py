@@ -187,6 +187,14 @@ class Classifier:
 
     def logits(self, images: Tensor) -> Tensor:
         """As a call, unchecked: what Captum's perturbed images, which may leave [0, 1], go through."""
+        return self.through(self.module, images)
+
+    def through(self, module: nn.Module, images: Tensor) -> Tensor:
+        """As :meth:`logits`, with another module in the network's place, such as a prepared copy of it; counted alike.
+
+        Args:
+            module: takes and returns what ``self.module`` does.
+        """
         images = images.to(self.device, torch.float32)
         normal = (images - self._mean) / self._std
         for counter in self._counters:
@@ -197,7 +205,7 @@ class Classifier:
                 _count_backward(normal, counter)
         normal = normal.contiguous(memory_format=self._layout)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            made = self.module(normal)
+            made = module(normal)
         return self._select(made).float()
 
     def predict(self, images: Tensor | NDArray[np.uint8], batch: int | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass
 from typing import Any
@@ -13,11 +13,13 @@ import pytest
 import torch
 from fixtures_nets import BUILDS, SIZE, Broken, Opaque, classifier, one_thread, pictures, wrapped
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import GifthorseError, InputError, Refusal, UsageError
 from gifthorse.records import canonical, plain, read
 from gifthorse.tools import TOOLS
+from gifthorse.tools.attribution.ruled import Ruled
 from gifthorse.tools.base import Attribution, Findings, Maps, Synthesis, Tool, brief
 
 __all__ = ["one_thread"]
@@ -40,10 +42,29 @@ class Promise:
     refuses: dict[str, str] = field(default_factory=dict)
 
 
+WITHOUT_RELU = {
+    "linear": "linear has none",
+    "attending": "MultiheadAttention at 'attention'",
+    "paired": "only Tanh at 'tanh'",
+}
+
 PROMISES = (
     Promise("saliency"),
     Promise("saliency", {"sign": "signed", "channels": "sum"}),
     Promise("input_x_gradient"),
+    Promise("integrated_gradients", {"steps": 4, "most": 16}),
+    Promise("integrated_gradients", {"steps": 4, "most": 4, "baseline": "mean"}),
+    Promise("deeplift", refuses={"attending": "MultiheadAttention at 'attention'"}),
+    Promise("deeplift", {"baseline": "mean", "sign": "positive"}, refuses={"attending": "MultiheadAttention"}),
+    Promise("deeplift_shap", refuses={"attending": "MultiheadAttention"}),
+    Promise("deeplift_shap", {"baselines": 2}, stochastic=True, refuses={"attending": "MultiheadAttention"}),
+    Promise("gradient_shap", {"samples": 6}, stochastic=True),
+    Promise("gradient_shap", {"samples": 6, "noise": 0.1, "complete": False}, stochastic=True),
+    Promise("guided_backprop", refuses=WITHOUT_RELU),
+    Promise("deconvolution", refuses=WITHOUT_RELU),
+    Promise("guided_gradcam", refuses=WITHOUT_RELU),
+    Promise("lrp", refuses={"attending": "MultiheadAttention at 'attention'"}),
+    Promise("lrp", {"rules": "epsilon_gamma_box"}, refuses={"attending": "MultiheadAttention"}),
     Promise("occlusion"),
     Promise("occlusion", {"window": 6, "stride": 5, "baseline": "mean"}),
     Promise("feature_ablation", {"cells": 4}),
@@ -117,6 +138,21 @@ def trace(network: Classifier) -> list[Any]:
 
 
 @contextmanager
+def entered(network: Classifier, enter: Callable[[nn.Module, tuple[Any, ...]], None]) -> Iterator[None]:
+    """Told of every call of the network's own module, or of a prepared copy in its place."""
+
+    def see(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if module is network.module or isinstance(module, Ruled):
+            enter(module, inputs)
+
+    handle = register_module_forward_pre_hook(see)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
 def counted(network: Classifier) -> Iterator[dict[str, int]]:
     """Images that really went through the module and came back, seen from the module itself."""
     seen = {"calls": 0, "forward": 0, "backward": 0}
@@ -130,11 +166,8 @@ def counted(network: Classifier) -> Iterator[dict[str, int]]:
         if inputs[0].requires_grad and torch.is_grad_enabled():
             inputs[0].register_hook(back)
 
-    handle = network.module.register_forward_pre_hook(enter)
-    try:
+    with entered(network, enter):
         yield seen
-    finally:
-        handle.remove()
 
 
 every_tool = pytest.mark.parametrize("promise", PROMISES, ids=name_of)
@@ -197,10 +230,8 @@ def test_a_network_that_fails_midway_is_left_as_it_was(promise: Promise) -> None
         if calls == seen["calls"] // 2 + 1:
             raise KeyError("broken on purpose")
 
-    handle = network.module.register_forward_pre_hook(fail)
-    with pytest.raises(KeyError, match="on purpose"):
+    with entered(network, fail), pytest.raises(KeyError, match="on purpose"):
         use(made(promise), network)
-    handle.remove()
     assert trace(network) == before
 
 

@@ -86,7 +86,7 @@ def test_on_a_linear_network_all_are_input_x_gradient(name: str, features: str) 
         expected = torch.stack([product[parts.of == part].sum() for part in range(parts.count)])
         torch.testing.assert_close(sums(values, parts), expected.double(), atol=2e-5, rtol=1e-4)
     if name == "lime":
-        torch.testing.assert_close(found.noted["r2"], torch.ones(2))
+        torch.testing.assert_close(found.notes["r2"], torch.ones(2))
 
 
 @pytest.mark.parametrize("net", ["plain", "attending"])
@@ -103,7 +103,7 @@ def test_sampled_shapley_values_are_right_within_their_error() -> None:
     expected = shapley(worth(network, image[0], 1, parts, 0.5), 8)
     settings = {"features": "superpixels", "segments": 9}
     found = tool("shapley_value_sampling", orders=400, **settings)(network, image, 1)
-    error = sums(found.noted["standard_error"][0], parts)
+    error = sums(found.notes["standard error"][0], parts)
     off = (sums(found.values[0], parts) - expected).abs()
     assert bool((off <= 4 * error + 1e-6).all())
     assert float(error.max()) < 0.05 * float(expected.abs().max())
@@ -196,7 +196,7 @@ def test_permutation_is_ablation_with_every_image_of_the_pool() -> None:
         ]
     torch.testing.assert_close(found.values, torch.stack(falls).mean((0, 2)), atol=1e-5, rtol=1e-4)
     error = torch.stack(falls)[:, :, 0].std(0) / 2
-    torch.testing.assert_close(found.noted["standard_error"], error, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.notes["standard error"], error, atol=1e-5, rtol=1e-4)
     assert found.cost.forward == 2 * (1 + 9 * 4)
 
 
@@ -253,8 +253,8 @@ def test_lime_has_no_scale() -> None:
     one, small = (tool("lime", cells=4, samples=80)(scaled(s), images, 1) for s in (1.0, 1e-3))
     assert not small.constant
     torch.testing.assert_close(small.values * 1e3, one.values, atol=1e-3, rtol=1e-2)
-    torch.testing.assert_close(small.noted["r2"], one.noted["r2"], atol=1e-3, rtol=0)
-    assert bool(((one.noted["r2"] > 0.3) & (one.noted["r2"] <= 1)).all())
+    torch.testing.assert_close(small.notes["r2"], one.notes["r2"], atol=1e-3, rtol=0)
+    assert bool(((one.notes["r2"] > 0.3) & (one.notes["r2"] <= 1)).all())
 
 
 @pytest.mark.parametrize("name", ["lime", "feature_ablation", *SHAP])
@@ -272,7 +272,7 @@ def test_a_network_that_does_not_react_gives_a_constant_map(name: str) -> None:
     assert found.constant == (0, 1)
     assert float(found.values.abs().max()) == 0
     if name == "lime":
-        assert found.noted["r2"].tolist() == [0, 0]
+        assert found.notes["r2"].tolist() == [0, 0]
 
 
 def test_lime_weighs_by_parts_or_by_pixels() -> None:

@@ -46,8 +46,8 @@ def test_a_map_depends_on_its_image_alone(name: str) -> None:
         other = method(network, images, targets, references=pool, batch=batch)
         torch.testing.assert_close(other.values, together.values, atol=1e-5, rtol=1e-4)
         assert other.cost.forward == together.cost.forward
-        for key, value in together.noted.items():
-            torch.testing.assert_close(other.noted[key], value, atol=1e-5, rtol=1e-4)
+        for key, value in together.notes.items():
+            torch.testing.assert_close(other.notes[key], value, atol=1e-5, rtol=1e-4)
     for i in range(4):
         alone = method(network, images[i : i + 1], targets[i : i + 1], references=pool)
         torch.testing.assert_close(alone.values[0], together.values[i], atol=1e-5, rtol=1e-4)

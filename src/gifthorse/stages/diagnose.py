@@ -172,7 +172,7 @@ def _explain(tool: Attribution, made: Evidence, at: tuple[Store, Cell, Draft]) -
         maps = tool(network, images, targets, references=references, seed=made.seed)
     draft.count(forward=passed.forward, backward=passed.backward)
     draft.array("maps.npy", maps.values.cpu().numpy())
-    return replace(made, maps="maps.npy", explained=count)
+    return replace(made, maps="maps.npy", explained=count, hints=maps.hints)
 
 
 def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evidence:

@@ -29,6 +29,43 @@ TOOLS = Table(
         "shapley_value_sampling": Row(
             f"{_ATTRIBUTION}.shapley_value_sampling:ShapleyValueSampling", "attribution", 1, "Castro et al. 2009"
         ),
+        "integrated_gradients": Row(
+            f"{_ATTRIBUTION}.integrated_gradients:IntegratedGradients",
+            "attribution",
+            1,
+            "Sundararajan et al. 2017, through Captum",
+        ),
+        "deeplift": Row(
+            f"{_ATTRIBUTION}.deeplift:DeepLift", "attribution", 1, "Shrikumar et al. 2017, ours on a prepared copy"
+        ),
+        "deeplift_shap": Row(
+            f"{_ATTRIBUTION}.deeplift_shap:DeepLiftShap",
+            "attribution",
+            1,
+            "Lundberg and Lee 2017, ours on a prepared copy",
+        ),
+        "gradient_shap": Row(
+            f"{_ATTRIBUTION}.gradient_shap:GradientShap", "attribution", 1, "Erion et al. 2021, with our own draws"
+        ),
+        "guided_backprop": Row(
+            f"{_ATTRIBUTION}.guided_backprop:GuidedBackprop",
+            "attribution",
+            1,
+            "Springenberg et al. 2014, ours on a prepared copy",
+        ),
+        "deconvolution": Row(
+            f"{_ATTRIBUTION}.deconvolution:Deconvolution",
+            "attribution",
+            1,
+            "Zeiler and Fergus 2013, ours on a prepared copy",
+        ),
+        "guided_gradcam": Row(
+            f"{_ATTRIBUTION}.guided_gradcam:GuidedGradcam",
+            "attribution",
+            1,
+            "Selvaraju et al. 2017, ours on a prepared copy",
+        ),
+        "lrp": Row(f"{_ATTRIBUTION}.lrp:Lrp", "attribution", 1, "Bach et al. 2015, ours on a prepared copy"),
         "edges_sobel": Row(
             f"{_ATTRIBUTION}.edges:EdgesSobel",
             "attribution",

@@ -82,7 +82,7 @@ class Explained:
         generators: one an image, from the seed, the method and the image itself, so that a map depends neither on the
             batch nor on the other images or their order.
         batch: images that one pass may take.
-        noted: what the method measures beside its maps, for it to fill: see :attr:`Maps.noted`.
+        notes: what the method finds out beside its maps, for it to fill: see :attr:`Maps.notes`.
     """
 
     classifier: Classifier
@@ -91,7 +91,7 @@ class Explained:
     references: Tensor | None
     generators: tuple[torch.Generator, ...]
     batch: int
-    noted: dict[str, Tensor] = field(default_factory=dict)
+    notes: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +101,25 @@ class Maps:
     A map may be constant (a blank floor, a network that does not react): it is returned as it is, with its index in
     ``constant``; judges do not score it and say how many there were.
 
-    ``noted`` holds by name what the method measured beside, as its docstring says: the first dimension is the images'.
+    Attributes:
+        notes: what the method found out beside its maps, by name, one number an image or one a pixel: steps that it
+            took, how far the maps are from adding up to what they should, their standard error. Evidence keeps them as
+            hints.
     """
 
     values: Tensor
     settings: dict[str, Any]
     cost: Cost
-    noted: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The notes in words: smallest, mean and largest."""
+        return tuple(
+            f"{name}: {float(told.min()):.3g} to {float(told.max()):.3g}, mean {float(told.mean()):.3g}"
+            for name, told in self.notes.items()
+            if told.numel()
+        )
 
     @property
     def constant(self) -> tuple[int, ...]:
@@ -172,7 +184,7 @@ class Attribution(Tool):
                 f"{type(self).__name__} gave values that are not finite on {classifier.name}",
                 "look for infinite weights or logits in the network, or try --precision float32",
             )
-        return Maps(values=values, settings=self.settings, cost=cost, noted=explained.noted)
+        return Maps(values=values, settings=self.settings, cost=cost, notes=explained.notes)
 
     @abstractmethod
     def _explain(self, explained: Explained) -> Tensor:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -43,7 +42,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, inputs, H, W)`` to ``(N, outputs, H / stride, W / stride)``."""
         out = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(x)))))
-        return torch.as_tensor(self.relu2(out + self.shortcut(x)))
+        summed: Tensor = self.relu2(out + self.shortcut(x))
+        return summed
 
 
 class ResNet(nn.Module):
@@ -69,7 +69,8 @@ class ResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """``(N, 3, H, W)`` normalised to logits ``(N, classes)``."""
         x = self.blocks(self.relu(self.norm(self.conv(images))))
-        return torch.as_tensor(self.head(self.flatten(self.pool(x))))
+        logits: Tensor = self.head(self.flatten(self.pool(x)))
+        return logits
 
 
 class VGG(nn.Module):
@@ -100,7 +101,8 @@ class VGG(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``(N, 3, H, W)`` normalised to logits ``(N, classes)``."""
-        return torch.as_tensor(self.head(self.flatten(self.pool(self.stages(images)))))
+        logits: Tensor = self.head(self.flatten(self.pool(self.stages(images))))
+        return logits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from gifthorse.classifier import Classifier
-from gifthorse.errors import Refusal, UsageError, nearest
+from gifthorse.errors import UsageError, nearest
+from gifthorse.tools.attribution.ruled import require_gradient
 from gifthorse.tools.base import Explained
 
 SIGNS = ("absolute", "signed", "positive")
@@ -50,11 +51,7 @@ def require_gradients(classifier: Classifier, images: Tensor) -> None:
     """
     with torch.enable_grad():
         logits = classifier(images.clone().requires_grad_())
-    if not logits.requires_grad:
-        raise Refusal(
-            f"the logits of {classifier.name} have no gradient with respect to its input",
-            "use a method that only runs the network forward, such as occlusion",
-        )
+    require_gradient(classifier, logits)
 
 
 def check_reduction(sign: str, channels: str) -> None:

@@ -21,7 +21,7 @@ class FeaturePermutation(Attribution):
     than are asked for, each is used once and the result is exact. References that are the image itself are left out.
 
     Every pixel has the value of its feature, not divided by the feature's area; a positive value says that the part
-    raises the logit. 1 + F x draws forward passes an image. ``noted["standard_error"]`` ``(N, H, W)`` is that of the
+    raises the logit. 1 + F x draws forward passes an image. ``notes["standard error"]`` ``(N, H, W)`` is that of the
     mean over the draws, of an endless pool; 0 where there is one draw.
 
     Attributes:
@@ -58,7 +58,7 @@ class FeaturePermutation(Attribution):
             spread = falls.std(1) if draws > 1 else torch.zeros(parts.count)
             maps.append(parts.paint(falls.mean(1)))
             errors.append(parts.paint(spread / draws**0.5))
-        explained.noted["standard_error"] = torch.stack(errors).float().cpu()
+        explained.notes["standard error"] = torch.stack(errors).float().cpu()
         return torch.stack(maps)
 
     def _drawn(self, count: int, pool: int, source: torch.Generator) -> Tensor:

@@ -33,7 +33,7 @@ class Lime(Attribution):
     a share of what a part's column weighs in the normal equations. So no choice of units makes a map zero, as
     Captum's default Lasso (alpha = 0.01 whatever the outputs) does. The intercept is not penalised. Every pixel has
     its part's coefficient, not divided by the part's area; a positive one says that the part raises the logit.
-    ``samples`` forward passes an image. ``noted["r2"]`` ``(N,)`` is the weighted share of the outputs' variance that
+    ``samples`` forward passes an image. ``notes["r2"]`` ``(N,)`` is the weighted share of the outputs' variance that
     the model explains: 1 where it is exact, 0 where the outputs do not vary.
 
     Attributes:
@@ -79,7 +79,7 @@ class Lime(Attribution):
             coefficients, r2 = fit(seen, logits, self._weights(seen, parts), self.ridge)
             maps.append(parts.paint(coefficients))
             fits.append(r2)
-        explained.noted["r2"] = torch.tensor(fits)
+        explained.notes["r2"] = torch.tensor(fits)
         return torch.stack(maps)
 
     def _plan(self, parts: Parts, cover: Tensor, source: torch.Generator) -> tuple[Plan, tuple[Parts, Tensor]]:

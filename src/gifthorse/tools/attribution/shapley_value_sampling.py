@@ -24,7 +24,7 @@ class ShapleyValueSampling(Attribution):
     section 3.1), and in that the two ends, which all orders share, run once.
 
     Every pixel has the value of its part, not divided by the part's area; a positive value says that the part raises
-    the logit. 2 + orders x (F - 1) forward passes an image. ``noted["standard_error"]`` ``(N, H, W)`` is that of the
+    the logit. 2 + orders x (F - 1) forward passes an image. ``notes["standard error"]`` ``(N, H, W)`` is that of the
     mean over pairs of orders; 0 where there is one pair.
 
     Attributes:
@@ -58,7 +58,7 @@ class ShapleyValueSampling(Attribution):
             spread = pairs.std(0) if len(pairs) > 1 else torch.zeros(parts.count)
             maps.append(parts.paint(pairs.mean(0)))
             errors.append(parts.paint(spread / len(pairs) ** 0.5))
-        explained.noted["standard_error"] = torch.stack(errors).float().cpu()
+        explained.notes["standard error"] = torch.stack(errors).float().cpu()
         return torch.stack(maps)
 
     def _plan(self, parts: Parts, cover: Tensor, source: torch.Generator) -> tuple[Plan, tuple[Parts, Tensor]]:
