@@ -32,6 +32,7 @@ FLOORS = [
     {"ground"},
     {"randomness"},
     {"statistics"},
+    {"heat"},
     {"images", "gates", "checkpoints"},
     {"runner"},
     {"store"},

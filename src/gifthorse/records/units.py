@@ -62,13 +62,22 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run is to do: the suite, who looks, who judges, with which budget, on what ground."""
+    """What a run is to do: the suite, who looks, who judges, with which budget, on what ground.
+
+    Attributes:
+        names: what each of the tools is called, where one comes several times with other settings.
+    """
 
     suite: Suite
     tools: tuple[Spec, ...]
     judges: tuple[Spec, ...]
     protocol: Protocol
     ground: Ground
+    names: tuple[str, ...] = ()
+
+    def named(self) -> tuple[tuple[str, Spec], ...]:
+        """The tools with what they are called."""
+        return tuple(zip(self.names or [tool.name for tool in self.tools], self.tools, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
