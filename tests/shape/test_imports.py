@@ -168,6 +168,7 @@ QUICK = [
     "--help",
     "list",
     "run --help",
+    "attribute --help",
     "run --dry-run",
     "run --show-config",
     "run --out RUN",
