@@ -15,6 +15,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from gifthorse.report.build_claims import claims
 from gifthorse.report.build_costs import costs
 from gifthorse.report.build_found import synthesis
 from gifthorse.report.build_head import contents, head
@@ -85,6 +86,7 @@ def build(run: Run, album: Album, *, everything: bool = True) -> Page:
         head=head(desk, (first, maps, tables)),
         contents=contents(desk, (first, maps, found), (pages, tables)),
         planted=first,
+        claims=claims(desk),
         attribution=maps,
         synthesis=found,
         trojans=pages,
