@@ -70,13 +70,18 @@ def _seen(desk: Desk) -> _Seen:
     return _Seen(networks, rows)
 
 
+def _claim(*, quote: str, reading: str, verdict: str, because: str) -> Claim:
+    tone = {HOLDS: "met", FAILS: "unmet"}.get(verdict, "quiet")
+    return Claim(quote=quote, reading=reading, verdict=verdict, tone=tone, because=because)
+
+
 def _told(names: list[str], nobody: str = "none") -> str:
     return words.listed(sorted(names)) or nobody
 
 
 def _struggle(seen: _Seen) -> Claim:
     consistent = [tool for tool in seen.rows if seen.consistent(tool)]
-    return Claim(
+    return _claim(
         quote="Feature attribution/saliency techniques often struggle to highlight the trojan triggers.",
         reading="Fewer than half of the methods are consistently better than the edge detector.",
         verdict=HOLDS if 2 * len(consistent) < len(seen.rows) else FAILS,
@@ -98,7 +103,7 @@ def _only_occlusion(seen: _Seen) -> Claim:
         verdict, because = OPEN, f"Occlusion is consistently better {seen.on}, and no other method was run."
     else:
         verdict, because = HOLDS, f"{seen.on.capitalize()}, and of {len(seen.rows)} methods no other is."
-    return Claim(
+    return _claim(
         quote="Occlusion stood out as the only method that consistently beat the edge detector baseline.",
         reading="Occlusion, with a window other than the trigger's, is consistently better, and no other method is.",
         verdict=verdict,
@@ -119,7 +124,7 @@ def _on_average(seen: _Seen) -> Claim:
         because += f" Not: {_told(worse)}."
     if absent:
         because += f" Not run: {_told(absent)}."
-    return Claim(
+    return _claim(
         quote=(
             "Saliency, feature ablation, feature permutation, LIME, and Shapley value sampling performed better on "
             "average than the edge detector"
@@ -143,7 +148,7 @@ def _modestly(seen: _Seen) -> Claim:
         because = f"Occlusion is farther above it than {_told(run, 'the others')} {seen.on}."
     if known and absent:
         because += f" Not run: {_told(absent)}."
-    return Claim(
+    return _claim(
         quote="but offered relatively modest improvements. Occlusion [...] consistently beat it.",
         reading="The mean difference of each of the five is below Occlusion's.",
         verdict=OPEN if not known else FAILS if above else OPEN if absent else HOLDS,
@@ -159,11 +164,11 @@ def _others(seen: _Seen) -> Claim:
     elif better:
         verdict, because = (
             FAILS,
-            f"Better on average {seen.on}: {_told(better)}; of {len(others)} others that were run.",
+            f"Better on average {seen.on}: {_told(better)}; of {len(others)} others.",
         )
     else:
         verdict, because = HOLDS, f"None of the {len(others)} others that were run is better on average {seen.on}."
-    return Claim(
+    return _claim(
         quote="(implied: the remaining methods did not perform better on average than the edge detector)",
         reading="On some network, the mean difference of each remaining method is 0 or below.",
         verdict=verdict,

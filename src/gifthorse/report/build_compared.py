@@ -47,8 +47,6 @@ TABLES = (
     ),
 )
 
-CHANCE = "a map that knows nothing"
-
 
 def oracles(desk: Desk, network: str) -> frozenset[str]:
     """Tools whose window is as large as a trigger of a network."""
@@ -76,11 +74,12 @@ def compared(desk: Desk, network: str) -> Compared | None:
         measure=words.measure(MAIN),
         note=NOTE,
         axis=axis(ticks, [words.score(tick, 2 if tick else 0) for tick in ticks], span=span),
-        rows=tuple(
-            _row(desk, row, span)
-            for row in sorted(rows, key=lambda row: (row["floor"], -row["advantage"], row["tool"]))
-        ),
+        rows=tuple(_row(desk, row, span) for row in sorted(rows, key=_best_first)),
     )
+
+
+def _best_first(row: Row) -> tuple[bool, float, str]:
+    return row["floor"], -row["advantage"], row["tool"]
 
 
 def _row(desk: Desk, row: Row, span: Span) -> ComparedRow:
@@ -90,18 +89,22 @@ def _row(desk: Desk, row: Row, span: Span) -> ComparedRow:
     what = f"{words.measure(row['measure'])} of {tool} minus that of {against}, image by image"
     label = f"{what}: mean {words.score(mean.value)}, {words.counted(mean.n, 'image')}"
     consistent = bool(row["consistent"])
-    p = row["p_holm"]
+    p = math.nan if row["p_holm"] is None else row["p_holm"]
     return ComparedRow(
         tool=named(desk, row["network"], tool),
         advantage=desk.number(mean, keys, what=f"mean {what}"),
         chart=interval(mean, label, span=span, marks=[Mark(value=0.0, kind="chance")], tone=tool_name(tool).role),
         median=desk.plain(row["median"], words.score(row["median"]), keys, f"median {what}"),
         positive=desk.plain(row["positive"], words.percent(row["positive"], 0), keys, f"share above 0 of {what}"),
-        p="not tested" if row["floor"] else "n/a" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
+        p=None if row["floor"] else desk.plain(p, _p(p), keys, f"p of {what}"),
         images=desk.plain(mean.n, words.whole(mean.n), keys, f"images, {what}"),
         verdict="" if row["floor"] else "consistently better" if consistent else "not shown",
         consistent=consistent,
     )
+
+
+def _p(value: float) -> str:
+    return "n/a" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def measures(desk: Desk, network: str) -> tuple[MeasureTable, ...]:

@@ -19,7 +19,7 @@ from gifthorse.report.contexts_maps import Attribution, Mapped, MapRow, MapTable
 from gifthorse.report.desk import Desk, measure_of, part_anchor, tools_of
 from gifthorse.report.gather import Kept, Puzzle, role
 from gifthorse.report.pictures import Floats, colour, missing, own_scale, scale_bar
-from gifthorse.tables import found
+from gifthorse.tables.found import MEASURES as SCORED
 
 ROWS = 6
 """Images shown, shared out over the trojans."""
@@ -35,7 +35,7 @@ MEASURES = {
     "highest, as many as the square has",
 }
 
-TABLED = frozenset(found.MEASURES) - set(MEASURES)
+TABLED = frozenset(SCORED) - set(MEASURES)
 """Measures that stand in tables only: the same under other conventions."""
 
 BOXES = "Dots are images; the box holds the middle half of them, its thick line the median, the whiskers nine tenths"

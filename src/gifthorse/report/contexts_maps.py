@@ -112,7 +112,7 @@ class ComparedRow:
         chart: it, drawn, with a line at 0.
         median: of the differences.
         positive: share of images in which the tool is better.
-        p: after Holm's correction, or why there is none.
+        p: after Holm's correction; None for a floor, which is not tested.
         images: how many have a score by both.
         verdict: whether the tool is consistently better, in words.
         consistent: whether it is.
@@ -123,7 +123,7 @@ class ComparedRow:
     chart: Markup
     median: Number
     positive: Number
-    p: str
+    p: Number | None
     images: Number
     verdict: str
     consistent: bool
@@ -188,12 +188,14 @@ class Claim:
         quote: its words.
         reading: how they were made something that can be checked.
         verdict: ``holds``, ``does not hold`` or ``cannot be said``.
+        tone: the class of its colour.
         because: what it rests on here.
     """
 
     quote: str
     reading: str
     verdict: str
+    tone: str
     because: str
 
 

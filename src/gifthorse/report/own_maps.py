@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from gifthorse import heat
 from gifthorse.report import words
-from gifthorse.report.contexts import Fact, Picture
+from gifthorse.report.contexts import Fact
+from gifthorse.report.contexts_own import Method, OwnMaps, Part, Shown
 from gifthorse.report.environment import environment
 from gifthorse.report.pictures import Album, Bytes, Floats, colour, own_scale, scale_bar
 
@@ -61,62 +62,6 @@ class Attempt:
     seconds: float = 0.0
     forward: int = 0
     backward: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """One map on the page.
-
-    Attributes:
-        name: of the method.
-        floor: whether it is one.
-        picture: None where the map is constant.
-        range: the raw values, lowest to highest, in words.
-        scale: what stands for the ends of the colours, in words; empty where the map is constant.
-    """
-
-    name: str
-    floor: bool
-    picture: Picture | None
-    range: str
-    scale: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One image with its maps."""
-
-    name: str
-    told: str
-    notes: str
-    picture: Picture
-    maps: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One row of the table of methods."""
-
-    name: str
-    floor: bool
-    source: str
-    settings: str
-    cost: str
-    refusal: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnMaps:
-    """Everything on the page."""
-
-    title: str
-    facts: tuple[Fact, ...]
-    parts: tuple[Part, ...]
-    methods: tuple[Method, ...]
-    refused: tuple[Method, ...]
-    constant: str
-    bar: Picture
-    style: Markup = field(repr=False)
 
 
 def build(subjects: Sequence[Subject], attempts: Sequence[Attempt], facts: Mapping[str, str]) -> OwnMaps:
