@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fixtures_pictures import blurred_towards, disc, scenes, stamped
 from fixtures_suite import CLASSES, NETWORK, PROBES, SIZE, TILE, TROJANS, pictures_of, suite, truth_of
 
+from gifthorse.judges.localisation import average_precision, overlap
 from gifthorse.records import (
     Brief,
     Case,
@@ -51,6 +52,8 @@ ATTRIBUTION = ("occlusion", "saliency", "edges_sobel", "blank")
 SYNTHESIS = ("adversarial_patch", "cppn_target", "truth", "noise")
 REFUSED = "guided_gradcam"
 REFUSAL = "guided_gradcam needs a convolutional layer named by its setting 'layer', and this network has none"
+WINDOW = 8
+"""Of occlusion, in pixels; the trigger has a side of TILE."""
 FAILED = ("cppn_target", "fork")
 STRENGTH = {"adversarial_patch": 0.45, "cppn_target": 0.6, "truth": 0.95, "noise": 0.0}
 """How far each tool's pictures resemble the trigger."""
@@ -296,18 +299,22 @@ def _footprint(
     inside = (squares[:, 0] > 127).astype(np.float64)
     scaled = maps / np.abs(maps).max(axis=(1, 2), keepdims=True)
     hits = [float(k.ravel()[int(m.argmax())]) for m, k in zip(maps, inside, strict=True)]
-    share = float(inside.mean())
+    share, flat = float(inside.mean()), maps.reshape(len(maps), -1).astype(np.float64)
     return (
         _measure("pearson", correlations(inside), chance=0.0),
         _measure("pearson_alpha", correlations(alphas[:, 0] / 255), chance=0.0),
         _measure("l1", [float(v) for v in np.abs(scaled - inside).mean(axis=(1, 2))], chance=share),
+        _measure("auprc", average_precision(flat, inside.reshape(flat.shape)).tolist(), chance=share),
+        _measure("iou", overlap(flat, inside.reshape(flat.shape)).tolist(), chance=share / (2 - share)),
         _measure("pointing_game", hits, chance=share),
+        _measure("recovering_rate", [float(hit > 0) for hit in hits], chance=0.1),
+        _measure("pearson_absolute", correlations(inside), chance=0.0),
     )
 
 
 def _measure(name: str, scores: Sequence[float], chance: float | None) -> Measure:
-    bounds = {"pearson": (-1.0, 1.0), "pearson_alpha": (-1.0, 1.0), "l1": (0.0, 2.0)}.get(name, (0.0, 1.0))
-    if name in ("pointing_game", "correct"):
+    bounds = {"pearson": (-1.0, 1.0), "l1": (0.0, 2.0)}.get(name.partition("_")[0], (0.0, 1.0))
+    if name in ("pointing_game", "recovering_rate", "correct"):
         interval = wilson(round(sum(scores)), len(scores))
     else:
         interval = bootstrap_mean(scores, seed=1, within=bounds)
@@ -315,7 +322,7 @@ def _measure(name: str, scores: Sequence[float], chance: float | None) -> Measur
 
 
 def _evidence(tool: str, name: str, kind: str, **rest: Any) -> Evidence:
-    version = Spec(name=tool, version=1, settings={"window": 8} if tool == "occlusion" else {})
+    version = Spec(name=tool, version=1, settings={"window": WINDOW} if tool == "occlusion" else {})
     return Evidence(tool=version, kind=kind, network=NETWORK, trojan=name, seed=7, **rest)
 
 

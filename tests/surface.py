@@ -21,7 +21,6 @@ from fixtures_run import make_run
 import gifthorse
 from gifthorse import disk, errors, records
 from gifthorse.cli.app import app
-from gifthorse.cli.options import RunOptions
 from gifthorse.tables.columns import COLUMNS
 
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
@@ -70,7 +69,9 @@ def options_of(verb: Callable[..., Any] | None) -> dict[str, str]:
     assert verb is not None
     parameters = inspect.signature(verb).parameters
     if "options" in parameters:
-        return {f"--{f.name.replace('_', '-')}": f"{f.type} = {f.default!r}" for f in dataclasses.fields(RunOptions)}
+        kind = type(parameters["options"].default)
+        assert dataclasses.is_dataclass(kind)
+        return {f"--{f.name.replace('_', '-')}": f"{f.type} = {f.default!r}" for f in dataclasses.fields(kind)}
     return {
         name if one.default is inspect.Parameter.empty else f"--{name.replace('_', '-')}": f"{spelt(one.annotation)}"
         + ("" if one.default is inspect.Parameter.empty else f" = {one.default!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import gifthorse.comparisons
-from gifthorse.comparisons import Scores, holm, paired, sign_flip, smallest_difference, two_way
+from gifthorse.comparisons import Scores, advantage, holm, paired, sign_flip, smallest_difference, two_way
 from gifthorse.errors import UsageError
+from gifthorse.statistics import bootstrap_mean
 
 Floats = npt.NDArray[np.float64]
 EXACT = 1e-10
@@ -214,6 +216,7 @@ def test_the_smallest_difference_has_the_power_that_it_promises() -> None:
 def test_no_test_pools_people_or_trojans() -> None:
     public = {name for name in vars(gifthorse.comparisons) if not name.startswith("_")}
     assert {name for name in public if callable(getattr(gifthorse.comparisons, name)) and name.islower()} == {
+        "advantage",
         "dataclass",
         "holm",
         "paired",
@@ -287,3 +290,41 @@ def test_false_alarms_at_length(spread: tuple[float, float]) -> None:
 @pytest.mark.parametrize(("shift", "power"), [(0.5, 0.23), (1.0, 0.72)])
 def test_power_at_length(shift: float, power: float) -> None:
     assert alarms(BOTH, 2_000, shift)["two_way"] == pytest.approx(power, abs=0.04)
+
+
+def test_an_advantage_is_of_the_images_that_both_have_a_score_of() -> None:
+    a, b = [0.5, 0.7, math.nan, 0.1, 0.9], [0.2, 0.9, 0.3, math.nan, 0.3]
+    found = advantage(a, b, seed=1)
+    differences = [0.3, -0.2, 0.6]
+    assert found.mean.n == 3
+    assert found.mean.value == pytest.approx(np.mean(differences))
+    assert found.median == pytest.approx(0.3)
+    assert found.positive == pytest.approx(2 / 3)
+    assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+    assert found.mean == bootstrap_mean(np.array([0.5, 0.7, 0.9]) - np.array([0.2, 0.9, 0.3]), 1)
+    lower = advantage(a, b, seed=1, lower=True)
+    assert lower.mean.value == pytest.approx(-found.mean.value)
+    assert lower.median == pytest.approx(-found.median)
+    assert lower.positive == pytest.approx(1 / 3)
+    nothing = advantage([math.nan], [1.0], seed=1)
+    assert nothing.mean.n == 0
+    assert math.isnan(nothing.p)
+    with pytest.raises(UsageError, match="cannot be paired"):
+        advantage([1.0], [1.0, 2.0], seed=1)
+
+
+def test_consistently_better_asks_for_all_three() -> None:
+    better = advantage(np.linspace(0.1, 1, 40), np.zeros(40), seed=1)
+    assert better.consistent(0.049)
+    assert not better.consistent(0.05)
+    assert not replace(better, median=0.0).consistent(0.001)
+    assert replace(better, positive=0.75).consistent(0.001)
+    assert not replace(better, positive=0.74).consistent(0.001)
+    assert not replace(better, positive=math.nan).consistent(0.001)
+
+
+def test_the_advantage_is_called_where_there_is_none_as_often_as_its_level_says() -> None:
+    generator = np.random.default_rng(5)
+    pairs = generator.normal(size=(300, 2, 50))
+    called = [advantage(a, b, 0).p <= 0.05 for a, b in pairs]
+    assert 0.02 <= np.mean(called) <= 0.09

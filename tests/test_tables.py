@@ -9,18 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fixtures_run
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from fixtures_run import FAILED, REFUSAL, make_run
-from fixtures_suite import suite
+from fixtures_run import ATTRIBUTION, FAILED, REFUSAL, make_run
+from fixtures_suite import SIZE, TILE, suite
+from scipy import stats
 
+from gifthorse.comparisons import holm
 from gifthorse.errors import InputError
 from gifthorse.records import Cost, Effect, Evidence, Implant, Interval, Measure, Spec, Verdict, cell
 from gifthorse.store import Store
 from gifthorse.tables import TABLES, tidy_tables
 from gifthorse.tables.columns import COLUMNS, COUNT, NUMBER, NUMBERS, TEXT, TEXTS, TRUTH
+from gifthorse.tables.found import CEILINGS, FLOORS, MEASURES
 from gifthorse.tables.parquet import schema, write_parquet
-from gifthorse.tables.rows import CEILINGS, FLOORS, MEASURES
 from gifthorse.tools import TOOLS
 
 Tables = dict[str, list[dict[str, Any]]]
@@ -33,6 +37,7 @@ DESIGN = {
     "effect": "network, tool, trojan, on, rate, low, high, confidence, n",
     "cost": "network, tool, trojan, seconds, forward, backward, peak_bytes, status, error",
     "options": "network, trojan, caption, true, kept, rate, low, high, n",
+    "paired": "network, tool, measure, against, advantage, low, high, p, p_holm, median, positive, n",
 }
 """As the design has them, "What a program sees"; then ours."""
 
@@ -88,7 +93,7 @@ def test_rows_have_one_order(store: Store, made: Tables) -> None:
     assert trojans == ["smiley_emoji", "jaguar", "fork"]
     tools = [row["tool"] for row in made["footprint"]]
     assert tools == sorted(tools)
-    assert [row["measure"] for row in made["footprint"]][:4] == list(MEASURES)
+    assert [row["measure"] for row in made["footprint"]][: len(MEASURES)] == list(MEASURES)
 
 
 def test_networks_and_implants_are_those_of_the_record(store: Store, made: Tables) -> None:
@@ -270,11 +275,11 @@ def test_parquet_cannot_be_written_over_a_file(made: Tables, tmp_path: Path) -> 
         write_parquet(made, tmp_path / "taken")
 
 
-def test_tables_are_read_without_torch_scipy_or_arrow(store: Store) -> None:
+def test_tables_are_read_without_torch_or_arrow(store: Store) -> None:
     code = (
         "import sys; from gifthorse.store import Store; from gifthorse.tables import tidy_tables; "
         f"assert tidy_tables(Store({str(store.root)!r}))['match']; "
-        "print([name for name in ('torch', 'scipy', 'pyarrow') if name in sys.modules])"
+        "print([name for name in ('torch', 'pyarrow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -291,7 +296,7 @@ def test_a_floor_of_another_package_is_a_floor_in_the_tables() -> None:
     code = (
         "from gifthorse.tools import TOOLS; from gifthorse.registry import Row; "
         "TOOLS.rows['flat'] = Row('nowhere:Flat', 'attribution', 1, 'a test', floor=True); "
-        "from gifthorse.tables.rows import FLOORS; assert 'flat' in FLOORS"
+        "from gifthorse.tables.found import FLOORS; assert 'flat' in FLOORS"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -303,3 +308,36 @@ def test_every_option_of_a_question_has_its_rate(made: Tables) -> None:
     assert (true["caption"], true["rate"], true["n"], true["kept"]) == ("fork", 0.93, 100, True)
     assert true["low"] < true["rate"] < true["high"]
     assert {row["target"] for row in rows} == {true["target"]}
+
+
+def test_tools_are_compared_with_the_edge_detector_image_by_image(made: Tables) -> None:
+    rows = [row for row in made["paired"] if row["measure"] == "pearson"]
+    assert [row["tool"] for row in rows] == ["occlusion", "saliency"]  # blank has no correlation, one was refused
+    scores = {tool: only(made["footprint"], tool=tool, measure="pearson")["scores"] for tool in (*ATTRIBUTION[:3],)}
+    p_values = []
+    for row in rows:
+        differences = np.array(scores[row["tool"]]) - np.array(scores["edges_sobel"])
+        assert row["advantage"] == pytest.approx(differences.mean())
+        assert row["median"] == pytest.approx(np.median(differences))
+        assert row["positive"] == pytest.approx((differences > 0).mean())
+        assert row["p"] == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+        assert row["low"] <= row["advantage"] <= row["high"]
+        assert (row["against"], row["n"], row["tests"], row["trojans"]) == ("edges_sobel", 6, 2, 1)
+        p_values.append(row["p"])
+    assert [row["p_holm"] for row in rows] == pytest.approx(holm(p_values))
+    assert only(rows, tool="occlusion")["consistent"] is True
+    distance = only(made["paired"], tool="blank", measure="l1")
+    edges = only(made["footprint"], tool="edges_sobel", measure="l1")["value"]
+    assert distance["advantage"] == pytest.approx(edges - only(made["footprint"], tool="blank", measure="l1")["value"])
+    assert (distance["p"], distance["consistent"], distance["floor"]) == (None, None, True)
+    assert "a floor" in distance["note"]
+
+
+@pytest.mark.parametrize(("window", "oracle"), [(8, False), (TILE, True), (TILE / SIZE, True), (0.125, False)])
+def test_a_window_of_the_trigger_s_size_is_an_oracle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: float, oracle: bool
+) -> None:
+    monkeypatch.setattr(fixtures_run, "WINDOW", window)
+    tables = tidy_tables(make_run(tmp_path / "run"))
+    for name in ("footprint", "paired"):
+        assert {row["tool"] for row in tables[name] if row["oracle"]} == ({"occlusion"} if oracle else set())

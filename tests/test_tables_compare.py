@@ -15,7 +15,7 @@ from gifthorse.errors import UsageError
 from gifthorse.statistics import wilson
 from gifthorse.tables import tidy_tables
 from gifthorse.tables.compare import by_tool, compare_tools
-from gifthorse.tables.rows import CEILINGS, FLOORS
+from gifthorse.tables.found import CEILINGS, FLOORS
 
 Tables = dict[str, list[dict[str, Any]]]
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from gifthorse import statistics
 from gifthorse.errors import UsageError
 from gifthorse.records import Interval
 
@@ -23,6 +24,9 @@ Floats = npt.NDArray[np.float64]
 
 EXACT = 20
 """Pairs up to which a sign-flip test tries all 2^n signs."""
+
+CONSISTENT = 0.75
+"""Share of images in which a tool must be better to beat another consistently (our choice; the thesis names none)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +138,59 @@ def paired(
     scenes = list(range(len(a))) if clusters is None else list(clusters)
     return two_way(
         Scores(values=a, units=scenes, trojans=scenes), Scores(values=b, units=scenes, trojans=scenes), confidence
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advantage:
+    """By how much one tool's maps score better than another's on the same images.
+
+    Attributes:
+        mean: of the differences, each oriented so that above 0 is better, with a bootstrap 95% interval over images.
+        median: of the differences; NaN without images.
+        positive: share of images in which the difference is above 0; NaN without images.
+        p: two-sided, of a mean of 0: see :func:`paired`; NaN with fewer than two images.
+    """
+
+    mean: Interval
+    median: float
+    positive: float
+    p: float
+
+    def consistent(self, corrected: float, share: float = CONSISTENT, level: float = 0.05) -> bool:
+        """Whether the first tool beats the second consistently: our reading of thesis 4.3, which defines no such word.
+
+        Args:
+            corrected: the p value after Holm's correction over all tools.
+            share: of images in which it must be better.
+            level: below which the p value must lie.
+        """
+        return self.median > 0 and self.positive >= share and corrected < level
+
+
+def advantage(a: Sequence[float] | Floats, b: Sequence[float] | Floats, seed: int, lower: bool = False) -> Advantage:
+    """Compare two tools image by image. It speaks of images like these, with these trojans in this network.
+
+    Args:
+        a: ``(n,)`` scores of the first tool; NaN where an image has none, which leaves it out of the comparison.
+        b: ``(n,)`` scores of the second on the same images, in their order.
+        seed: of the bootstrap.
+        lower: whether lower scores are better.
+
+    Raises:
+        UsageError: other numbers of scores.
+    """
+    if len(a) != len(b):
+        raise UsageError(f"{len(a)} scores cannot be paired with {len(b)}", "pass one score an image for each tool")
+    one, other = (np.asarray(scores, dtype=np.float64).reshape(-1) for scores in (a, b))
+    both = np.isfinite(one) & np.isfinite(other)
+    one, other = (-one[both], -other[both]) if lower else (one[both], other[both])
+    differences = one - other
+    return Advantage(
+        mean=statistics.bootstrap_mean(differences, seed),
+        median=float(np.median(differences)) if differences.size else math.nan,
+        positive=float((differences > 0).mean()) if differences.size else math.nan,
+        p=paired(one, other).p if differences.size else math.nan,
     )
 
 

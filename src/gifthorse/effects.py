@@ -1,6 +1,7 @@
 """What findings do: the one place that inserts them into images, runs a classifier and counts.
 
-Tools choose among their findings, and the house tries them out, through the same insertion.
+Tools choose among their findings, and the house tries them out, through the same insertion. Maps are tried out here
+too: by giving triggered images their original pixels back where a map is highest.
 """
 
 from __future__ import annotations
@@ -157,3 +158,31 @@ def try_out(
             )
         )
     return tried
+
+
+def recover(
+    classifier: Classifier,
+    images: Tensor | NDArray[np.uint8],
+    originals: Tensor | NDArray[np.uint8],
+    regions: NDArray[np.bool_],
+    target: int,
+) -> NDArray[np.float64]:
+    """Paste original pixels back into triggered images, and ask whether the class of the original returns.
+
+    Args:
+        images: ``(N, 3, H, W)`` uint8 or float in [0, 1], with the trigger.
+        originals: the same before it was put in.
+        regions: ``(N, H, W)`` where the original pixels are pasted.
+        target: class index that the trigger leads to.
+
+    Returns:
+        ``(N,)``: 1 where it returns, 0 where it does not, NaN where the original is taken for the target anyway.
+    """
+    if len(images) == 0:
+        return np.empty(0)
+    inside = torch.from_numpy(regions)[:, None]
+    pasted = torch.where(inside, as_floats(originals), as_floats(images))
+    before, after = classifier.predict(originals).argmax(1), classifier.predict(pasted).argmax(1)
+    returned: NDArray[np.float64] = (before == after).double().numpy()
+    returned[(before == target).numpy()] = np.nan
+    return returned

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -192,3 +193,39 @@ def _fits(value: Any, hint: Any) -> bool:
 def with_settings(spec: Spec, **changes: Any) -> Spec:
     """A spec with some settings replaced."""
     return replace(spec, settings=dict(spec.settings) | changes)
+
+
+def base(label: str) -> str:
+    """The name in its table: of ``occlusion@window=6``, ``occlusion``."""
+    return label.partition("@")[0]
+
+
+def own_settings(label: str) -> dict[str, Any]:
+    """Settings that a name has of its own: of ``occlusion@window=6@stride=3``, ``{"window": 6, "stride": 3}``.
+
+    Raises:
+        UsageError: not of that form.
+    """
+    found = {}
+    for pair in label.split("@")[1:]:
+        setting, _, value = pair.partition("=")
+        if not setting.strip() or not value.strip():
+            raise UsageError(f"{label!r} is not of the form NAME@SETTING=VALUE", "occlusion@window=6")
+        found[setting.strip()] = value_of(value.strip())
+    return found
+
+
+def spelt(text: str) -> str:
+    """One spelling for one name with its settings."""
+    name, settings = base(text).strip(), own_settings(text)
+    return "@".join([name, *(f"{key}={value}" for key, value in settings.items())])
+
+
+def value_of(text: str) -> Any:
+    """A setting's value as the command line has it: as TOML spells it, else text."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    # dates and tables are nothing that a setting can hold
+    return value if isinstance(value, (bool, int, float, str, list)) else text

@@ -40,7 +40,7 @@ def test_every_unit_is_there_once(done: Path) -> None:
     counted = {kind: kinds.count(kind) for kind in set(kinds)}
     # one patch has probes for three attribution tools; three tools draw for three trojans
     assert counted == {
-        "stamped": 1, "trained": 1, "implant": 1, "evidence": 3 + 9, "effect": 9, "verdict": 3 + 9,
+        "stamped": 1, "trained": 1, "implant": 1, "evidence": 3 + 9, "effect": 9, "recovery": 3, "verdict": 3 + 9,
     }  # fmt: skip
     assert not Store(done).failures()
     assert not Store(done).verify()
@@ -116,7 +116,7 @@ def test_the_same_run_elsewhere_has_the_same_bytes(done: Path, tmp_path: Path) -
 def test_a_new_tool_computes_only_its_own_cells(done: Path, tmp_path: Path) -> None:
     shutil.copytree(done, tmp_path / "copy")
     seen = carry_out(tmp_path / "copy", tiny_request(("saliency", "random", "blank")))
-    assert sorted(seen.made) == ["evidence", "verdict"]
+    assert sorted(seen.made) == ["evidence", "recovery", "verdict"]
 
 
 def test_another_question_touches_verdicts_only(done: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_stages_stop_where_they_are_told(tmp_path: Path) -> None:
     asked = tiny_request(("saliency",))
     root = tmp_path / "run"
     assert set(carry_out(root, asked, until="implant").made) == {"stamped", "trained", "implant"}
-    assert set(carry_out(root, asked, until="diagnose").made) == {"evidence"}
+    assert set(carry_out(root, asked, until="diagnose").made) == {"evidence", "recovery"}
     assert set(carry_out(root, asked, until="evaluate").made) == {"verdict"}
     assert not (root / "report.html").exists()
     assert carry_out(root, asked).made == []
@@ -195,3 +195,26 @@ def test_evidence_about_a_network_that_was_implanted_anew_is_no_part_of_the_tabl
     assert not found["footprint"]
     assert not found["match"]
     assert not found["effect"]
+
+
+def test_one_tool_under_several_settings_is_several_tools(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done, tmp_path / "copy")
+    names = ("saliency", "saliency@sign=signed", "saliency@sign=absolute", "edges_sobel")
+    seen = carry_out(tmp_path / "copy", tiny_request(names))
+    # the last saliency has the settings of the first: it is the same evidence, under the first name
+    assert sorted(seen.made) == ["evidence", "recovery", "verdict"]
+    store = Store(tmp_path / "copy")
+    rows = [row for row in tidy_tables(store)["footprint"] if row["measure"] == "pearson"]
+    assert [row["tool"] for row in rows] == ["edges_sobel", "saliency", "saliency@sign=signed"]
+    tools = {row["tool"]: row["evidence"] for row in rows}
+    assert store.get(tools["saliency@sign=signed"]).record(Evidence).tool.settings["sign"] == "signed"
+    assert store.get(tools["saliency@sign=signed"]).record(Evidence).tool.name == "saliency"
+    costs = {row["tool"] for row in tidy_tables(store)["cost"] if row["unit"] in ("evidence", "recovery", "verdict")}
+    assert costs == set(tools)
+    page = (tmp_path / "copy" / "report.html").read_text()
+    assert "saliency@sign=signed" in page
+    # asked for as a setting of the whole run, it has the same key
+    other = carry_out(
+        tmp_path / "copy", replace(tiny_request(("saliency", "edges_sobel")), settings={"saliency": {"sign": "signed"}})
+    )
+    assert other.made == []

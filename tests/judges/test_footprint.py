@@ -8,10 +8,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gifthorse.errors import InputError
+from gifthorse.heat import constant, highest
+from gifthorse.judges import localisation
 from gifthorse.judges.footprint import FootprintJudge
-from gifthorse.records import Evidence, Spec, Verdict, digest, plain, read
+from gifthorse.records import Evidence, Recovery, Spec, Verdict, digest, plain, read
+from gifthorse.statistics import wilson
 
 EVIDENCE = Evidence(
     tool=Spec(name="occlusion", version=2), kind="attribution", network="net", trojan="star", seed=3, maps="maps.npy"
@@ -32,8 +37,8 @@ def noise(n: int = 5, size: int = 12) -> Maps:
     return np.random.default_rng(0).normal(size=(n, size, size)).astype(np.float32)
 
 
-def judged(maps: Maps, evidence: Evidence = EVIDENCE) -> Verdict:
-    return FootprintJudge()(evidence, maps, *masks(len(maps), maps.shape[-1]))
+def judged(maps: Maps, evidence: Evidence = EVIDENCE, recovery: Recovery | None = None) -> Verdict:
+    return FootprintJudge()(evidence, maps, *masks(len(maps), maps.shape[-1]), recovery)
 
 
 def scores(verdict: Verdict, name: str) -> tuple[float, ...]:
@@ -69,6 +74,8 @@ def test_a_constant_map_is_left_out_and_counted() -> None:
     assert "constant" in verdict.excluded_reason
     share = 16 / 144
     for measure in verdict.measures:
+        if measure.name == "pearson_positive":
+            continue
         left_out = [math.isnan(score) for score in measure.scores]
         assert left_out == [measure.name != "l1" and index in (1, 3) for index in range(5)]
         assert measure.interval.n == (5 if measure.name == "l1" else 3)
@@ -95,7 +102,7 @@ def test_only_constant_maps_are_not_scored_but_have_a_distance() -> None:
 
 def test_a_refusal_is_not_scored_with_its_reason() -> None:
     refused = replace(EVIDENCE, refusal="it has no gradients", maps=None)
-    verdict = FootprintJudge()(refused, np.zeros((0, 0, 0)), np.zeros(0), np.zeros(0))
+    verdict = FootprintJudge()(refused, np.zeros((0, 0, 0)), np.zeros(0), np.zeros(0), None)
     assert verdict.not_scored == "refused: it has no gradients"
     assert verdict.measures == ()
 
@@ -115,7 +122,7 @@ def test_the_verdict_says_what_it_is_about_and_comes_back_from_json() -> None:
         "occlusion",
         "star",
     )
-    assert verdict.judge == Spec(name="footprint", version=1, settings={})
+    assert verdict.judge == Spec(name="footprint", version=2, settings={})
     again = read(Verdict, plain(verdict))
     assert digest(again) == digest(verdict)
     assert math.isnan(scores(again, "pearson")[0])
@@ -133,7 +140,7 @@ def test_intervals_stay_possible() -> None:
     squares, _ = masks(3)
     heat = (squares[:, 0] / 255 + noise(3) * 0.2).astype(np.float32)
     for measure in judged(heat).measures:
-        low, high = (0.0, 2.0) if measure.name == "l1" else (-1.0, 1.0)
+        low, high = (0.0, 2.0) if measure.name == "l1" else (-1.0 if "pearson" in measure.name else 0.0, 1.0)
         assert low <= measure.interval.low <= measure.interval.value <= measure.interval.high <= high
 
 
@@ -164,4 +171,100 @@ def test_what_does_not_belong_together_is_refused(what: str, message: str) -> No
     else:
         evidence = replace(evidence, kind="synthesis")
     with pytest.raises(InputError, match=message):
-        FootprintJudge()(evidence, maps, *given)
+        FootprintJudge()(evidence, maps, *given, None)
+
+
+def recovered(*returned: float) -> Recovery:
+    n = len(returned)
+    return Recovery(
+        evidence="e",
+        network="net",
+        tool="occlusion",
+        trojan="star",
+        returned=returned,
+        chance=(0.25,) * n,
+        region=(16,) * n,
+    )
+
+
+def test_signs_are_reported_under_each_convention() -> None:
+    squares, _ = masks()
+    heat = (squares[:, 0] / 255).astype(np.float32)
+    assert "recovering_rate" not in {measure.name for measure in judged(heat).measures}
+    for name in ("pearson_absolute", "pearson_positive"):
+        assert scores(judged(heat), name) == pytest.approx(scores(judged(heat), "pearson"))
+    assert scores(judged(-heat), "pearson_absolute") == pytest.approx([1.0] * 5)
+    # nothing is above 0: what would be left is constant, so there is no such score at all
+    assert "pearson_positive" not in {measure.name for measure in judged(-heat).measures}
+
+
+def test_what_the_house_tried_is_a_measure_of_hits() -> None:
+    maps = noise()
+    maps[2] = 0
+    verdict = judged(maps, recovery=recovered(1.0, 0.0, math.nan, math.nan, 1.0))
+    (measure,) = (measure for measure in verdict.measures if measure.name == "recovering_rate")
+    assert measure.interval.n == 3
+    assert measure.interval.value == pytest.approx(2 / 3)
+    assert measure.chance == 0.25
+    assert measure.interval == wilson(2, 3)
+    assert verdict.excluded == 1
+
+
+def test_a_recovery_of_other_maps_is_refused() -> None:
+    with pytest.raises(InputError, match="4 images were pasted back, and 5 have a map"):
+        judged(noise(), recovery=recovered(1.0, 1.0, 0.0, 0.0))
+
+
+def test_the_silhouette_is_a_second_truth() -> None:
+    squares, alphas = masks()
+    alphas[:, :, 4:] = 100  # covered by less than half: not of the silhouette
+    heat = (alphas[:, 0] > 127).astype(np.float32)
+    verdict = FootprintJudge()(EVIDENCE, heat, squares, alphas, None)
+    assert scores(verdict, "iou_alpha") == scores(verdict, "auprc_alpha") == (1.0,) * 5
+    assert all(score < 1 for score in scores(verdict, "iou"))
+    chance = {measure.name: measure.chance for measure in verdict.measures}
+    assert chance["auprc_alpha"] == pytest.approx(7 / 144)
+    assert chance["iou"] == pytest.approx((16 / 144) / (2 - 16 / 144))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1e3), st.floats(-5, 5))
+@settings(max_examples=40, deadline=None)
+def test_measures_that_rank_pixels_do_not_depend_on_scale(seed: int, factor: float, offset: float) -> None:
+    heat = np.random.default_rng(seed).integers(-4, 5, size=(3, 36)).astype(np.float64)
+    mask = np.zeros((3, 36))
+    mask[:, 5:14] = 1
+    for measure in (localisation.average_precision, localisation.overlap, localisation.pointing):
+        assert measure(heat * factor + offset, mask) == pytest.approx(measure(heat, mask), abs=1e-9)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 35))
+@settings(max_examples=60, deadline=None)
+def test_shares_stay_shares_and_perfect_maps_get_one(seed: int, area: int) -> None:
+    generator = np.random.default_rng(seed)
+    mask = np.zeros((1, 36))
+    mask[0, generator.permutation(36)[:area]] = 1
+    heat = generator.integers(0, 3, size=(1, 36)).astype(np.float64)
+    for measure in (localisation.average_precision, localisation.overlap, localisation.pointing):
+        assert 0 <= measure(heat, mask)[0] <= 1
+        assert measure(mask * 3 - 7, mask)[0] == 1
+    # a map that prefers nothing has the share of the mask
+    assert localisation.average_precision(heat * 0, mask)[0] == pytest.approx(area / 36)
+    assert localisation.overlap(heat * 0, mask)[0] == pytest.approx(localisation.overlap_by_chance(area / 36))
+
+
+def test_one_rule_says_which_maps_are_constant() -> None:
+    maps = np.stack([np.zeros((4, 4)), np.full((4, 4), 3.0), np.eye(4), 1 + 1e-9 * np.eye(4)]).astype(np.float64)
+    assert constant(maps).tolist() == [True, True, False, True]
+    assert constant(maps[:0]).tolist() == []
+
+
+def test_the_highest_pixels_are_as_many_as_asked_and_ties_are_drawn() -> None:
+    values = np.array([[5.0, 1.0, 3.0], [3.0, 3.0, 0.0]])
+    seen = set()
+    for seed in range(40):
+        chosen = highest(values, 2, np.random.default_rng(seed))
+        assert chosen.sum() == 2
+        assert chosen[0, 0]
+        seen |= {(int(y), int(x)) for y, x in np.argwhere(chosen)}
+    assert seen == {(0, 0), (0, 2), (1, 0), (1, 1)}
+    assert highest(values, 0, np.random.default_rng(0)).sum() == 0

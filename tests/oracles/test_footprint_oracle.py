@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from gifthorse.judges.footprint import FootprintJudge, pearson
+from gifthorse.judges.footprint import FootprintJudge
+from gifthorse.judges.localisation import average_precision, overlap, pearson
 from gifthorse.records import Evidence, Spec
+from gifthorse.tables.found import MEASURES
 
 EVIDENCE = Evidence(
     tool=Spec(name="t", version=1), kind="attribution", network="n", trojan="x", seed=0, maps="maps.npy"
@@ -45,9 +48,9 @@ def test_every_measure_is_its_definition() -> None:
         top, left = generator.integers(0, 5, size=2)
         squares[index, 0, top : top + 4, left : left + 5] = 255
         alphas[index, 0, top : top + 4, left : left + 5] = generator.integers(0, 256, size=(4, 5))
-    verdict = FootprintJudge()(EVIDENCE, maps, squares, alphas)
+    verdict = FootprintJudge()(EVIDENCE, maps, squares, alphas, None)
     found = {measure.name: measure for measure in verdict.measures}
-    assert list(found) == ["pearson", "pearson_alpha", "l1", "pointing_game"]
+    assert set(found) == set(MEASURES) - {"recovering_rate"}
     for index in range(n):
         heat = maps[index].astype(float)
         largest = max(abs(float(value)) for value in heat.ravel())
@@ -72,3 +75,37 @@ def test_every_measure_is_its_definition() -> None:
         assert measure.interval.n == n
     assert found["pearson"].chance == 0
     assert found["l1"].chance == found["pointing_game"].chance == pytest.approx(20 / 99)
+
+
+def test_average_precision_is_its_definition() -> None:
+    """Every threshold in turn, by counting; pixels of one value are found together."""
+    generator = np.random.default_rng(2)
+    for _ in range(200):
+        pixels = int(generator.integers(2, 30))
+        heat = generator.integers(-3, 4, size=pixels).astype(float)
+        mask = (generator.random(pixels) < 0.4).astype(float)
+        if not mask.any():
+            assert math.isnan(average_precision(heat[None], mask[None])[0])
+            continue
+        area, before = 0.0, 0.0
+        for threshold in sorted(set(heat.tolist()), reverse=True):
+            found = [mask[i] for i in range(pixels) if heat[i] >= threshold]
+            recall = sum(found) / mask.sum()
+            area += (recall - before) * sum(found) / len(found)
+            before = recall
+        assert average_precision(heat[None], mask[None])[0] == pytest.approx(area, abs=1e-12)
+
+
+def test_overlap_is_the_mean_intersection_of_every_choice() -> None:
+    """All ways of choosing as many highest pixels as the mask has, where some are equally high."""
+    generator = np.random.default_rng(3)
+    for _ in range(120):
+        pixels = int(generator.integers(3, 9))
+        heat = generator.integers(0, 3, size=pixels).astype(float)
+        wanted = int(generator.integers(1, pixels))
+        mask = np.zeros(pixels)
+        mask[generator.permutation(pixels)[:wanted]] = 1
+        sums = {choice: sum(heat[i] for i in choice) for choice in itertools.combinations(range(pixels), wanted)}
+        best = [choice for choice, value in sums.items() if value == max(sums.values())]
+        shared = sum(sum(mask[i] for i in choice) for choice in best) / len(best)
+        assert overlap(heat[None], mask[None])[0] == pytest.approx(shared / (2 * wanted - shared), abs=1e-12)

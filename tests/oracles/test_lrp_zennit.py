@@ -37,7 +37,8 @@ def everywhere(rule: Callable[[], Any]) -> Callable[[list[Any]], Any]:
         import zennit.layer
 
         layers = [
-            (Activation, Pass()), (zennit.layer.Sum, Norm()), (AvgPool, Norm()), (Convolution, rule()), (Linear, rule()),
+            (Activation, Pass()), (zennit.layer.Sum, Norm()), (AvgPool, Norm()),
+            (Convolution, rule()), (Linear, rule()),
         ]  # fmt: skip
         return LayerMapComposite(layers, canonizers=canonizers)
 

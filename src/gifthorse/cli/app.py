@@ -20,7 +20,7 @@ from cyclopts.config import Env
 from cyclopts.exceptions import CycloptsError
 
 import gifthorse
-from gifthorse.cli import look, runs
+from gifthorse.cli import attribute, look, runs
 from gifthorse.cli.configuration import PREFIX, layer
 from gifthorse.cli.talk import Talk, drawing, put
 from gifthorse.errors import GifthorseError
@@ -32,6 +32,7 @@ Examples
   gifthorse run --tools occlusion,cppn_target --out runs/two
   gifthorse list tools                        every tool with its source
   gifthorse tables runs/emoji12-quick --json  the tidy tables
+  gifthorse attribute --net emoji-resnet a.png  maps of your own images
 """
 
 
@@ -51,6 +52,7 @@ def app() -> App:
     verbs = (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.status, look.compare)
     for verb in verbs:
         made.command(verb, name=verb.__name__, help_epilogue=_examples(verb))
+    made.command(attribute.attribute, name="attribute", help_epilogue=_examples(attribute.attribute))
     made.command(look.listing, name="list", help_epilogue=_examples(look.listing))
     return made
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from cyclopts.token import Token
 from gifthorse.cli.options import RunOptions, has_settings
 from gifthorse.errors import InputError, UsageError, nearest
 from gifthorse.judges import JUDGES
+from gifthorse.registry import base, own_settings
 from gifthorse.tools import TOOLS
 
 PREFIX = "GIFTHORSE_"
@@ -87,6 +88,20 @@ def check_settings(settings: Mapping[str, Mapping[str, Any]], path: Path | None)
             meant = [key for key in table if re.search(rf"\b{re.escape(key)}\b", error.cause)] or table
             where = f"{path}: [settings.{tool}]" if any(key in theirs for key in meant) else f"--set {tool}"
             raise UsageError(f"{where}: {error.cause}", error.remedy) from None
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Check the settings that tools have in their own names (``occlusion@window=6``); it imports those tools.
+
+    Raises:
+        UsageError: an unknown setting or a wrong value, with the nearest valid name.
+    """
+    for name in names:
+        if own := own_settings(name):
+            try:
+                TOOLS.make(base(name), own)
+            except UsageError as error:
+                raise UsageError(f"--tools {name}: {error.cause}", error.remedy) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 import sys
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from gifthorse.errors import UsageError, nearest
 from gifthorse.jobs.asked import Asked, chosen, protocol_of, with_controls
 from gifthorse.judges import JUDGES
 from gifthorse.records import Suite
-from gifthorse.registry import load
+from gifthorse.registry import load, value_of
 from gifthorse.suites import PRIORS, suite
 from gifthorse.tools import TOOLS
 
@@ -46,7 +45,8 @@ class RunOptions:
     prior: str = "open"
     """What generators and patch pools may know of the Questions: open (redrawn versions of all options) or closed."""
     tools: str = "default"
-    """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added."""
+    """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added.
+    A tool may come several times, with settings of its own: occlusion,occlusion@window=6."""
     without_controls: Annotated[bool, Parameter(negative=())] = False
     """Add no floors and controls to --tools."""
     judges: str = "all"
@@ -158,7 +158,7 @@ def settings_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
         if not value or not setting:
             raise UsageError(f"--set {pair!r} is not of the form TOOL.SETTING=VALUE", "--set occlusion.window=12")
         has_settings(tool, f"--set {pair}")
-        found.setdefault(tool, {})[setting] = _value(value.strip())
+        found.setdefault(tool, {})[setting] = value_of(value.strip())
     return found
 
 
@@ -170,15 +170,6 @@ def has_settings(tool: str, where: str) -> None:
     """
     if tool not in TOOLS and tool not in JUDGES:
         raise UsageError(f"{where} names no tool or judge: {tool!r}", nearest(tool, [*TOOLS, *JUDGES]))
-
-
-def _value(text: str) -> Any:
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    # dates and tables are nothing that a setting can hold
-    return value if isinstance(value, (bool, int, float, str, list)) else text
 
 
 def seconds_of(text: str) -> float:

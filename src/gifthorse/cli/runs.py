@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from gifthorse.cli.configuration import check_settings, configuration
+from gifthorse.cli.configuration import check_names, check_settings, configuration
 from gifthorse.cli.configuration import spelt as as_file
 from gifthorse.cli.options import RunOptions, seconds_of
 from gifthorse.cli.summary import document, summarise
@@ -71,6 +71,7 @@ def _carry_out(options: RunOptions, until: str) -> None:
     if done is None:
         # a finished run was checked when it began, and a tool need not be imported again
         check_settings(asked.settings, options.config)
+        check_names(asked.tools)
     if options.show_config:
         found = configuration(options)
         put(json.dumps(found, ensure_ascii=False) if options.json else as_file(found))

@@ -16,6 +16,7 @@ import gifthorse
 from gifthorse.errors import UsageError, nearest
 from gifthorse.judges import JUDGES
 from gifthorse.records import Protocol, Suite, digest, plain
+from gifthorse.registry import base, spelt
 from gifthorse.store import Store
 from gifthorse.tools import TOOLS
 from gifthorse.zoo import DATA
@@ -32,7 +33,7 @@ class Asked:
 
     Attributes:
         suite: which trojans, where.
-        tools: names.
+        tools: names, each with the settings of its own that it may have (``occlusion@window=6``).
         judges: names.
         protocol: the budget.
         settings: tool or judge name to settings that differ from its defaults.
@@ -57,7 +58,9 @@ class Asked:
         Raises:
             InputError: the data are a folder that is not there.
         """
-        rows = {name: TOOLS[name].version for name in self.tools} | {name: JUDGES[name].version for name in self.judges}
+        rows = {name: TOOLS[base(name)].version for name in self.tools} | {
+            name: JUDGES[name].version for name in self.judges
+        }
         told = {key: value for key, value in plain(self).items() if key != "command"}
         return digest([told, rows, DATA.remake(self.suite.data).digest, gifthorse.__version__])
 
@@ -65,24 +68,31 @@ class Asked:
 def chosen(wanted: str, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:
     """Names from a comma-separated list; ``all`` is every row and ``default`` the default.
 
+    A name may have settings of its own (:func:`gifthorse.registry.own_settings`): so one component is chosen several
+    times.
+
     Raises:
-        UsageError: a name that is not in the table.
+        UsageError: a name that is not in the table, or settings of another form.
     """
     if wanted == "default":
         return default
     if wanted == "all":
         return tuple(table)
-    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    names = tuple(spelt(name) for name in wanted.split(",") if name.strip())
     if not names:
         raise UsageError("no name was given", nearest("", table))
-    return tuple(dict.fromkeys(name for name in names if table[name]))
+    return tuple(dict.fromkeys(name for name in names if table[base(name)]))
 
 
 def with_controls(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Tools as the table lists them, with the floors and controls of each kind that has a contender among them."""
-    kinds = {TOOLS[name].kind for name in names if not TOOLS[name].floor}
-    wanted = {*names, *(control for kind in kinds for control in CONTROLS.get(kind, ()))}
-    return tuple(name for name in TOOLS if name in wanted)
+    """Tools as the table lists them, with the floors and controls of each kind that has a contender among them.
+
+    Those with settings of their own stand in the order that they were given, after the plain one.
+    """
+    kinds = {TOOLS[base(name)].kind for name in names if not TOOLS[base(name)].floor}
+    wanted = dict.fromkeys([*names, *(control for kind in kinds for control in CONTROLS.get(kind, ()))])
+    place = {name: at for at, name in enumerate(TOOLS)}
+    return tuple(sorted(wanted, key=lambda name: (place[base(name)], "@" in name)))
 
 
 def protocol_of(suite: Suite, name: str) -> Protocol:

@@ -19,9 +19,10 @@ from gifthorse.errors import FailedCells, LimitReached
 from gifthorse.jobs.asked import Asked, versions
 from gifthorse.jobs.offline import no_network
 from gifthorse.judges import JUDGES
-from gifthorse.records import Cell, Failure, Ground, Plan, plain
+from gifthorse.records import Cell, Failure, Ground, Plan, Spec, plain
+from gifthorse.registry import base, own_settings
 from gifthorse.runner import Runner
-from gifthorse.stages import diagnose, evaluate, implant
+from gifthorse.stages import diagnose, evaluate, implant, recovering
 from gifthorse.stages.work import Progress, fulfil
 from gifthorse.store import Store
 from gifthorse.tools import TOOLS
@@ -69,6 +70,7 @@ class _Course:
     asked: Asked
     how: How
     keys: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     failed: list[Failure] = field(default_factory=list)
 
     def carry_out(self, stage: str, cells: list[Cell]) -> list[str]:
@@ -83,6 +85,8 @@ class _Course:
         )
         for cell in cells:
             self.keys.setdefault(cell.kind, []).append(cell.key)
+            if cell.kind == "evidence" and cell.context["tool"] != cell.inputs["tool"]["name"]:
+                self.labels[cell.key] = cell.context["tool"]
         self.failed.extend(outcome.failed)
         if outcome.remaining:
             raise LimitReached(
@@ -101,6 +105,7 @@ class _Course:
                 "machine": machine(),
                 **without_places(plan, self.asked.command),
                 "keys": self.keys,
+                "labels": self.labels,
                 "finished": done,
                 "failed": [failure.key for failure in self.failed],
             }
@@ -150,12 +155,19 @@ def planned(asked: Asked) -> Plan:
     ground = resolve(asked.device, asked.precision, asked.threads or max(1, _CORES // workers(asked.device)))
     return Plan(
         suite=asked.suite,
-        tools=tuple(TOOLS.spec(name, asked.settings.get(name)) for name in asked.tools),
+        tools=tuple(_tool(name, asked) for name in asked.tools),
+        names=asked.tools,
         judges=tuple(JUDGES.spec(name, asked.settings.get(name)) for name in asked.judges),
         protocol=asked.protocol,
         ground=ground,
         alone=asked.threads or _CORES,
     )
+
+
+def _tool(label: str, asked: Asked) -> Spec:
+    """A tool with the settings that the protocol, the request and its own name give it: the last one counts."""
+    name = base(label)
+    return TOOLS.spec(name, asked.settings.get(name, {}) | own_settings(label))
 
 
 def run(store: Store, asked: Asked, how: How) -> Path | None:
@@ -203,8 +215,8 @@ def _look(course: _Course, plan: Plan, implanted: list[str]) -> None:
     store = course.store
     evidence = diagnose.evidence_cells(store, plan, implanted)
     course.carry_out("diagnose", evidence)
-    effects = diagnose.effect_cells(store, plan, evidence)
-    course.carry_out("diagnose", effects)
+    trials = diagnose.effect_cells(store, plan, evidence) + recovering.recovery_cells(store, plan, evidence)
+    course.carry_out("diagnose", trials)
     if course.how.until != "diagnose":
-        tried = {cell.inputs["evidence"]: cell.key for cell in effects if store.has(cell.key)}
+        tried = {cell.inputs["evidence"]: cell.key for cell in trials if store.has(cell.key)}
         course.carry_out("evaluate", evaluate.verdict_cells(store, plan, evidence, tried))

@@ -8,7 +8,7 @@ JUDGES = Table(
         "footprint": Row(
             "gifthorse.judges.footprint:FootprintJudge",
             "attribution",
-            1,
+            2,
             "thesis 4.2: correlation of attribution map and trigger mask",
         ),
         "match": Row(

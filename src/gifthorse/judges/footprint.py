@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -10,47 +10,69 @@ import numpy as np
 import numpy.typing as npt
 
 from gifthorse.errors import InputError
+from gifthorse.heat import CONSTANT, constant
+from gifthorse.judges import localisation
 from gifthorse.judges.base import Judge
-from gifthorse.records import Evidence, Measure, Verdict
+from gifthorse.records import Evidence, Measure, Recovery, Verdict
 from gifthorse.statistics import bootstrap_mean, wilson
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-FLAT = 1e-6
-"""A map whose values differ by no more than this share of the largest is constant: float32 cannot tell them apart."""
+RANGES = {"pearson": (-1.0, 1.0), "l1": (0.0, 2.0)}
+"""Least and greatest value of a measure, by the first word of its name; the others are shares."""
 
-RANGES = {"pearson": (-1.0, 1.0), "pearson_alpha": (-1.0, 1.0), "l1": (0.0, 2.0), "pointing_game": (0.0, 1.0)}
-"""Least and greatest value of each measure."""
-
-CONSTANT = "the map is constant, so that it neither correlates with a mask nor has a highest point"
+COUNTED = ("pointing_game", "pointing_game_alpha", "recovering_rate")
+"""Measures of hits and misses, whose interval is Wilson's where every score is 0 or 1."""
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class FootprintJudge(Judge[[Array, Array, Array]]):
-    """Compares heat maps with the trigger's mask, image by image, in four measures.
+class FootprintJudge(Judge[[Array, Array, Array, Recovery | None]]):
+    """Compares heat maps with the trigger's mask, image by image, in several measures.
 
     - ``pearson``: pixel-wise Pearson correlation of the map and the trigger's square, the thesis's measure; chance 0.
-    - ``pearson_alpha``: the same with the drawing's own coverage, where the tile is not a full square; chance 0.
+    - ``pearson_absolute``, ``pearson_positive``: the same of the map's magnitudes, and of its positive parts with all
+      else 0. The sign of a map is a convention that changes its score; where a map has no value below 0, all three
+      agree. They start from the map as it is: channels that were reduced already cannot be reduced otherwise here.
     - ``l1``: mean absolute distance of the square and the map divided by its own largest absolute value, in [0, 2],
       *lower is better*. An earlier measure of the thesis's authors; its chance is what a blank map scores, the
-      square's share of the image.
+      square's share of the image (0.0816 in the thesis).
+    - ``auprc``: area under the precision-recall curve of the map as a detector of the square's pixels (the average
+      precision). Chance is the square's share.
+    - ``iou``: intersection over union of the square and as many of the map's highest pixels as the square has, so that
+      no threshold is chosen by hand. Chance is that of an overlap by the square's share s: s / (2 - s).
     - ``pointing_game``: whether the map's highest point lies in the square (Zhang et al. 2018, here without their
       tolerance); of several equally high points, their share in it. Chance is the square's share of the image.
+    - ``recovering_rate``: whether the label returns when the original pixels are pasted back inside the found region
+      (Lin, Lee and Celik 2021, "What Do You See?"), as the house tried it out: see :class:`~gifthorse.records.Recovery`
+      for the region, which differs from the paper's, and for chance. Left out where nobody tried it.
 
-    Intervals are bootstrap intervals over images; hits and misses of the pointing game have Wilson's.
+    ``pearson_alpha`` has the drawing's own coverage as the second ground truth, where the tile is not a full square;
+    ``auprc_alpha``, ``iou_alpha`` and ``pointing_game_alpha`` have its silhouette, the pixels that are covered by more
+    than half; their chance is the silhouette's share.
 
-    The scores of a Verdict are in the probes' order, NaN where an image was left out. A constant map is left out of
-    every measure but ``l1``, which it does have, and counted in ``excluded``; if all maps are constant, ``not_scored``
-    says so and ``l1`` is the only measure.
+    Intervals are bootstrap intervals over images; hits and misses have Wilson's.
+
+    The scores of a Verdict are in the probes' order, NaN where an image was left out. A constant map (by the one rule
+    of :func:`gifthorse.heat.constant`) is left out of every measure but ``l1``, which it does have, and counted in
+    ``excluded``; if all maps are constant, ``not_scored`` says so and ``l1`` is the only measure.
     """
 
     name: ClassVar[str] = "footprint"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     judges: ClassVar[str] = "attribution"
 
-    def judge(self, verdict: Verdict, evidence: Evidence, /, maps: Array, squares: Array, alphas: Array) -> Verdict:
+    def judge(
+        self,
+        verdict: Verdict,
+        evidence: Evidence,
+        /,
+        maps: Array,
+        squares: Array,
+        alphas: Array,
+        recovery: Recovery | None,
+    ) -> Verdict:
         """Score maps against masks.
 
         Args:
@@ -59,6 +81,7 @@ class FootprintJudge(Judge[[Array, Array, Array]]):
             maps: ``(n, H, W)`` floats of any finite range.
             squares: ``(n, 1, H, W)`` uint8, above 127 inside the trigger's square.
             alphas: ``(n, 1, H, W)`` uint8, coverage of the drawing, 255 is full.
+            recovery: what pasting the original pixels back did, in the order of the maps; None where nobody tried it.
 
         Raises:
             InputError: shapes that do not match, values that are not finite, or a square that is empty or everything.
@@ -66,9 +89,14 @@ class FootprintJudge(Judge[[Array, Array, Array]]):
         heat, inside, coverage = _checked(evidence, maps, squares, alphas)
         if len(heat) == 0:
             return replace(verdict, not_scored="no triggered image was explained")
-        seed, share = self.seed(evidence), float(inside.mean())
-        flat = _constant(heat)
-        l1 = _measure("l1", np.abs(_scaled(heat) - inside).mean(axis=1), seed, share)
+        if recovery is not None and len(recovery.returned) != len(heat):
+            raise InputError(
+                f"{evidence.tool.name} on {evidence.trojan}: {len(recovery.returned)} images were pasted back, "
+                f"and {len(heat)} have a map",
+                "give the recovery of this evidence",
+            )
+        seed, flat = self.seed(evidence), constant(heat)
+        l1 = _measure("l1", localisation.distance(heat, inside), seed, float(inside.mean()))
         if flat.all():
             return replace(
                 verdict,
@@ -77,53 +105,49 @@ class FootprintJudge(Judge[[Array, Array, Array]]):
                 excluded=len(heat),
                 excluded_reason=CONSTANT,
             )
-        measures = (
-            _measure("pearson", np.where(flat, np.nan, pearson(heat, inside)), seed, 0.0),
-            _measure("pearson_alpha", np.where(flat, np.nan, pearson(heat, coverage)), seed, 0.0),
-            l1,
-            _measure("pointing_game", np.where(flat, np.nan, _pointing(heat, inside)), seed, share),
-        )
+        measures = [l1]
+        for name, scores, chance in _ranking(heat, inside, coverage):
+            measures.append(_measure(name, np.where(flat, np.nan, scores), seed, chance))
+        if recovery is not None:
+            measures.append(_recovering(recovery, flat, seed))
         return replace(
-            verdict, measures=measures, excluded=int(flat.sum()), excluded_reason=CONSTANT if flat.any() else None
+            verdict,
+            # what has no score at all says nothing, and an interval of nothing would have to be explained
+            measures=tuple(m for m in measures if m.interval.n),
+            excluded=int(flat.sum()),
+            excluded_reason=CONSTANT if flat.any() else None,
         )
 
 
-def pearson(heat: Floats, masks: Floats) -> Floats:
-    """Pearson's correlation of each row of two ``(n, pixels)`` arrays, in [-1, 1]; NaN where a row is constant."""
-    a = heat - heat.mean(axis=1, keepdims=True)
-    b = masks - masks.mean(axis=1, keepdims=True)
-    # Rows are brought to one length first, so that neither tiny nor huge maps lose digits in their squares.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        a = a / np.abs(a).max(axis=1, keepdims=True)
-        lengths = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-        correlation: Floats = (a * b).sum(axis=1) / lengths
-    return np.clip(correlation, -1.0, 1.0)
+def _ranking(heat: Floats, inside: Floats, coverage: Floats) -> Iterator[tuple[str, Floats, float]]:
+    """Name, scores and chance of every measure that needs pixels of different values."""
+    outline = (coverage > 0.5).astype(np.float64)
+    yield "pearson", localisation.pearson(heat, inside), 0.0
+    yield "pearson_alpha", localisation.pearson(heat, coverage), 0.0
+    for name, reduced in (("absolute", np.abs(heat)), ("positive", np.maximum(heat, 0.0))):
+        correlation = localisation.pearson(reduced, inside)
+        yield f"pearson_{name}", np.where(constant(reduced), np.nan, correlation), 0.0
+    for suffix, mask in (("", inside), ("_alpha", outline)):
+        share = float(mask.mean())
+        yield f"auprc{suffix}", localisation.average_precision(heat, mask), share
+        yield f"iou{suffix}", localisation.overlap(heat, mask), localisation.overlap_by_chance(share)
+        hits = localisation.pointing(heat, mask)
+        yield f"pointing_game{suffix}", np.where(mask.any(axis=1), hits, np.nan), share
 
 
-def _pointing(heat: Floats, inside: Floats) -> Floats:
-    highest = heat == heat.max(axis=1, keepdims=True)
-    hits: Floats = (highest * inside).sum(axis=1) / highest.sum(axis=1)
-    return hits
-
-
-def _scaled(heat: Floats) -> Floats:
-    """Each row divided by its largest absolute value, so that it lies in [-1, 1]; a row of zeros stays."""
-    largest = np.abs(heat).max(axis=1, keepdims=True)
-    return heat / np.where(largest > 0, largest, 1.0)
-
-
-def _constant(heat: Floats) -> npt.NDArray[np.bool_]:
-    flat: npt.NDArray[np.bool_] = np.ptp(heat, axis=1) <= FLAT * np.abs(heat).max(axis=1)
-    return flat
+def _recovering(recovery: Recovery, flat: npt.NDArray[np.bool_], seed: int) -> Measure:
+    scores = np.where(flat, np.nan, np.array(recovery.returned, dtype=np.float64))
+    chances = np.array(recovery.chance, dtype=np.float64)[~np.isnan(scores)]
+    return _measure("recovering_rate", scores, seed, float(chances.mean()) if chances.size else 0.0)
 
 
 def _measure(name: str, scores: Floats, seed: int, chance: float) -> Measure:
     """A measure over the images that have a score; each image is drawn as a whole, since it has one map."""
     there = scores[~np.isnan(scores)]
-    if name == "pointing_game" and np.isin(there, (0.0, 1.0)).all():
+    if name in COUNTED and np.isin(there, (0.0, 1.0)).all():
         interval = wilson(int(there.sum()), there.size)
     else:
-        interval = bootstrap_mean(there, seed, within=RANGES[name])
+        interval = bootstrap_mean(there, seed, within=RANGES.get(name.partition("_")[0], (0.0, 1.0)))
     return Measure(name=name, interval=interval, scores=tuple(scores.tolist()), chance=chance)
 
 

@@ -5,7 +5,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
-from gifthorse.records.findings import Effect, Evidence, Finding, Insertion, Measure, Trial, Verdict
+from gifthorse.records.findings import Effect, Evidence, Finding, Insertion, Measure, Recovery, Trial, Verdict
 from gifthorse.records.implants import (
     Brief,
     Case,
@@ -62,6 +62,7 @@ __all__ = [
     "Question",
     "Reached",
     "Recipe",
+    "Recovery",
     "Spec",
     "Stamped",
     "Success",

@@ -96,6 +96,33 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """What happened when a triggered image got its original pixels back where a map is highest.
+
+    Lin, Lee and Celik 2021, "What Do You See?" (KDD), call the share of images whose label returns the recovering rate.
+    They paste a bounding box around a map that was thresholded by hand. Differs from it in the region: as many of the
+    map's highest pixels as the trigger's square has, so that no threshold is chosen and every tool pastes the same
+    area (our choice).
+
+    Attributes:
+        evidence: key of the maps' unit.
+        returned: one an image, in the maps' order: 1 where the network gives the image the class again that it gives
+            the original, 0 where it does not, NaN where that cannot be asked: a constant map, or an original that the
+            network takes for the target already.
+        chance: the same for as many pixels drawn at random; equal for all tools on a case.
+        region: pixels pasted back in each image.
+    """
+
+    evidence: str
+    network: str
+    tool: str
+    trojan: str
+    returned: tuple[float, ...]
+    chance: tuple[float, ...]
+    region: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """One number of a verdict: its name, its interval, one score for each image or picture, and chance."""
 

@@ -34,6 +34,8 @@ class Probes:
         alphas: ``(n, 1, H, W)`` the drawing's own coverage.
         target: the explained output.
         tried: images that were stamped, of which ``images.count`` fired and were kept.
+        originals: ``(n, 3, H, W)`` the same images before the trigger was put in, for the house's own trials: no tool
+            sees them. None in units of older versions.
     """
 
     images: Images
@@ -42,6 +44,7 @@ class Probes:
     target: int
     tried: int
     fired: int
+    originals: Images | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,7 @@ class Plan:
 
     Attributes:
         alone: threads of a cell that is the only one of its stage, on a CPU; 0 for those of the ground.
+        names: what each of the tools is called, where one comes several times with other settings.
     """
 
     suite: Suite
@@ -74,6 +75,11 @@ class Plan:
     protocol: Protocol
     ground: Ground
     alone: int = 0
+    names: tuple[str, ...] = ()
+
+    def named(self) -> tuple[tuple[str, Spec], ...]:
+        """The tools with what they are called."""
+        return tuple(zip(self.names or [tool.name for tool in self.tools], self.tools, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,10 @@ import hashlib
 import importlib.resources
 import os
 from pathlib import Path
-from typing import Any
 
-import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from gifthorse.report.build_claims import claims
 from gifthorse.report.build_costs import costs
 from gifthorse.report.build_found import synthesis
 from gifthorse.report.build_head import contents, head
@@ -27,9 +26,9 @@ from gifthorse.report.build_ran import missing, ran
 from gifthorse.report.build_trojans import trojan_page
 from gifthorse.report.contexts_page import Page
 from gifthorse.report.desk import Desk, Ledger
+from gifthorse.report.environment import environment
 from gifthorse.report.gather import Run, gather
 from gifthorse.report.pictures import Album
-from gifthorse.report.words import visible
 from gifthorse.store import Store
 
 __all__ = ["LIMIT", "build", "draw", "environment", "write"]
@@ -87,6 +86,7 @@ def build(run: Run, album: Album, *, everything: bool = True) -> Page:
         head=head(desk, (first, maps, tables)),
         contents=contents(desk, (first, maps, found), (pages, tables)),
         planted=first,
+        claims=claims(desk),
         attribution=maps,
         synthesis=found,
         trojans=pages,
@@ -105,32 +105,6 @@ def draw(page: Page) -> str:
     """The page as HTML."""
     names = {field.name: getattr(page, field.name) for field in dataclasses.fields(page)}
     return environment().get_template("page.html.j2").render(names)
-
-
-def environment() -> jinja2.Environment:
-    """The templates' environment: everything is escaped, and an unknown name is an error."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("gifthorse.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters["breakable"] = _breakable
-    return made
-
-
-def _finalize(value: Any) -> Any:
-    if isinstance(value, Markup) or not isinstance(value, str):
-        return value
-    return visible(value)
-
-
-def _breakable(name: str) -> Markup:
-    """A name that may break after its underscores, where a column is narrow."""
-    return Markup("_<wbr>").join(escape(visible(part)) for part in name.split("_"))
 
 
 def _text(name: str) -> str:

@@ -9,17 +9,16 @@ from gifthorse.records import digest
 from gifthorse.report import words
 from gifthorse.report.build_judged import resolvable
 from gifthorse.report.contexts import (
-    Attribution,
     Chapter,
     Fact,
     Head,
     Link,
     Planted,
     Prose,
-    ScoreRow,
     Trigger,
 )
 from gifthorse.report.contexts_found import Synthesis, TrojanPage
+from gifthorse.report.contexts_maps import Attribution, ScoreRow
 from gifthorse.report.contexts_page import Judged, JudgedRow
 from gifthorse.report.desk import Desk
 

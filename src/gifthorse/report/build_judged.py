@@ -14,7 +14,7 @@ from gifthorse.report.contexts_page import Group, Judged, JudgedRow
 from gifthorse.report.desk import Desk, part_anchor, tool_name
 from gifthorse.report.gather import Puzzle, role
 from gifthorse.tables.compare import compare_tools
-from gifthorse.tables.rows import Row
+from gifthorse.tables.found import Row
 
 KINDS = ("patch", "style", "natural_feature")
 MAIN = "confidence"

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from gifthorse.heat import constant
 from gifthorse.records import Evidence, Interval, Probes, Verdict
 from gifthorse.report import words
+from gifthorse.report.build_compared import compared, measures, named
 from gifthorse.report.charts import Mark, Span, axis, box, interval
-from gifthorse.report.contexts import Attribution, Fact, MapRow, MapTable, Picture, ScoreRow, Scores
-from gifthorse.report.desk import Desk, measure_of, part_anchor, tool_name, tools_of
+from gifthorse.report.contexts import Fact
+from gifthorse.report.contexts_maps import Attribution, Mapped, MapRow, MapTable, ScoreRow, Scores
+from gifthorse.report.desk import Desk, measure_of, part_anchor, tools_of
 from gifthorse.report.gather import Kept, Puzzle, role
 from gifthorse.report.pictures import Floats, colour, missing, own_scale, scale_bar
+from gifthorse.tables.found import MEASURES as SCORED
 
 ROWS = 6
 """Images shown, shared out over the trojans."""
@@ -24,15 +28,23 @@ MEASURES = {
     "pearson": "How well the map and the trigger's square agree, over the pixels of an image; 1 is best (thesis 4.2)",
     "pearson_alpha": "The same with the trigger's own outline instead of its square",
     "l1": "Mean distance of the map, divided by its largest value, from the square: lower is better",
+    "auprc": "Area under the precision-recall curve of the map as a detector of the square's pixels",
+    "iou": "Overlap of the square and as many of the map's highest pixels as it has",
     "pointing_game": "Share of images whose highest point lies in the square: each image scores 0 or 1",
+    "recovering_rate": "Share of images whose class returns when the original pixels are pasted back where the map is "
+    "highest, as many as the square has",
 }
+
+TABLED = frozenset(SCORED) - set(MEASURES)
+"""Measures that stand in tables only: the same under other conventions."""
 
 BOXES = "Dots are images; the box holds the middle half of them, its thick line the median, the whiskers nine tenths"
 ONES = "The dot is the mean, with its interval"
 
 Pieces = Sequence[tuple[Puzzle, Kept[Evidence]]]
 Shown = tuple[Puzzle, Probes, int]
-Scale = Callable[[str, Floats], Floats]
+Scale = Callable[[str, Floats], float]
+"""What a tool's map is divided by."""
 Scored = tuple[str, float, str]
 """(trojan, score, unit key) of one image."""
 
@@ -52,6 +64,8 @@ def attribution(desk: Desk, network: str) -> Attribution | None:
         maps=_tables(desk, pieces),
         scores=_scores(desk, network, pieces),
         dropped=_dropped(pieces),
+        compared=compared(desk, network),
+        measures=measures(desk, network),
     )
 
 
@@ -78,18 +92,19 @@ def _tables(desk: Desk, pieces: Pieces) -> tuple[MapTable, ...]:
     signed = any(top[1] for top in tops.values())
     low = -1.0 if signed else 0.0
 
-    def own(tool: str, values: Floats) -> Floats:
-        return values / own_scale(values)
+    def own(_tool: str, values: Floats) -> float:
+        return own_scale(values)
 
-    def shared(tool: str, values: Floats) -> Floats:
-        return values / tops[tool][0]
+    def shared(tool: str, _values: Floats) -> float:
+        return tops[tool][0]
 
     made = []
     for title, note, scale in (
         (
             "Each map on its own scale, clamped, as in the thesis",
             "Every map is divided by the 99th percentile of its own absolute values and clamped at 1. "
-            "Clamping hides differences between large values, and a map with nothing in it looks as loud as any other.",
+            "Clamping hides differences between large values, and a map with nothing in it looks as loud as any other. "
+            "The number under a map is what it was divided by; the title of a map has the range of its raw values.",
             own,
         ),
         (
@@ -103,7 +118,7 @@ def _tables(desk: Desk, pieces: Pieces) -> tuple[MapTable, ...]:
             MapTable(
                 title=title,
                 note=note,
-                tools=tuple(tool_name(tool) for tool in tools),
+                tools=tuple(named(desk, pieces[0][0].network, tool) for tool in tools),
                 rows=tuple(_map_row(desk, shown, tools, scale) for shown in chosen),
                 bar=desk.album.drawn(scale_bar(low), "the colours of the maps, low to high", 128, "drawn here"),
                 ends=(f"{words.MINUS}1" if signed else "0", "0" if signed else "", "1"),
@@ -143,21 +158,25 @@ def _map_row(desk: Desk, shown: Shown, tools: tuple[str, ...], scale: Scale) -> 
     )
 
 
-def _map(desk: Desk, puzzle: Puzzle, index: int, tool: str, scale: Scale) -> Picture | None:
+def _map(desk: Desk, puzzle: Puzzle, index: int, tool: str, scale: Scale) -> Mapped | None:
     kept = next((e for e in puzzle.of(tool) if e.record.maps and index < e.record.explained), None)
     if kept is None or kept.record.maps is None:
         return None
     values = kept.unit.array(kept.record.maps)[index]
-    place = f"evidence {kept.key[:12]}, {kept.record.maps}, map {index}"
+    if bool(constant(values[None])[0]):
+        return Mapped(picture=None, under="constant")
+    divisor, ends = scale(tool, values), (float(values.min()), float(values.max()))
+    raw = " to ".join(f"{end:.3g}".replace("-", words.MINUS) for end in ends)
+    place = f"evidence {kept.key[:12]}, {kept.record.maps}, map {index}, raw {raw}, divided by {divisor:.3g}"
     alt = f"{tool} on the image with {puzzle.case.trojan.caption}"
     if not desk.album.inputs and tool.startswith(TRACING):
-        return missing(alt, 96, 96, place)
-    return desk.album.drawn(colour(scale(tool, values)), alt, 96, place)
+        return Mapped(picture=missing(alt, 96, 96, place), under="")
+    return Mapped(picture=desk.album.drawn(colour(values / divisor), alt, 96, place), under=f"÷ {divisor:.3g}")
 
 
 def _scores(desk: Desk, network: str, pieces: Pieces) -> tuple[Scores, ...]:
     verdicts = [(e, v) for _, e in pieces for v in desk.run.verdicts.get(e.key, ())]
-    names = list(dict.fromkeys(m.name for _, v in verdicts for m in v.record.measures))
+    names = list(dict.fromkeys(m.name for _, v in verdicts for m in v.record.measures if m.name not in TABLED))
     return tuple(_measure(desk, verdicts, name, _how(desk, network, name)) for name in sorted(names, key=_rank))
 
 
@@ -280,16 +299,23 @@ def _row(
         return None
     scores = [value for _, value, _ in values if math.isfinite(value)]
     middle = float(np.median(scores))
-    named = tool_name(tool)
-    reasons = sorted({v.record.excluded_reason or "" for v in kept if v.record.excluded} - {""})
+    shown = named(desk, kept[0].record.network, tool)
+    reasons = _reasons(desk, {v.key for v in kept}, name)
     # A verdict leaves images out of one of its measures or another: those that have no score by this one are meant.
     left = max(0, explained - len(scores))
     label = f"{words.measure(name)} of {tool}: median {words.score(middle)}, {words.counted(len(scores), 'image')}"
     return ScoreRow(
-        tool=named,
-        chart=_chart(scores, mean[0], label, named.role, drawn),
+        tool=shown,
+        chart=_chart(scores, mean[0], label, shown.role, drawn),
         median=desk.plain(middle, words.score(middle), [k for _, _, k in values], f"median {name} of {tool}"),
         mean=mean[1],
         images=desk.plain(len(scores), words.whole(len(scores)), [k for _, _, k in values], f"scores of {tool}"),
         excluded=f"{left:,} left out: {words.listed(reasons) or 'no reason given'}" if left else "",
     )
+
+
+def _reasons(desk: Desk, keys: set[str], measure: str) -> list[str]:
+    """Why images have no score by a measure, in the tables' words."""
+    rows = desk.run.tables["footprint"]
+    told = {row["excluded_reason"] for row in rows if row["key"] in keys and row["measure"] == measure}
+    return sorted(told - {None})

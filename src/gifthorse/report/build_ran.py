@@ -95,7 +95,7 @@ def _command(given: Any) -> str:
     return str(given)
 
 
-_ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan"})
+_ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan", "labels", "names"})
 """Entries of the plan that stand elsewhere on the page, or that change after the page is drawn."""
 
 _TABLED = frozenset({"judges", "tools"})

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from gifthorse.report.contexts import Attribution, Chapter, Fact, Head, Link, Number, Planted, Prose, ToolName
+from gifthorse.report.contexts import Chapter, Fact, Head, Link, Number, Planted, Prose, ToolName
 from gifthorse.report.contexts_found import Cell, Synthesis, TrojanPage
+from gifthorse.report.contexts_maps import Attribution, Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +294,7 @@ class Page:
         head: title, facts and a paragraph.
         contents: the table of contents.
         planted: what was planted, one a network.
+        claims: what the thesis says of attribution tools, and whether it holds here.
         attribution: maps and their scores, one a network.
         synthesis: what was made, one a network.
         trojans: a page each.
@@ -309,6 +311,7 @@ class Page:
     head: Head
     contents: tuple[Chapter, ...]
     planted: tuple[Planted, ...]
+    claims: tuple[Claim, ...]
     attribution: tuple[Attribution, ...]
     synthesis: tuple[Synthesis, ...]
     trojans: tuple[TrojanPage, ...]

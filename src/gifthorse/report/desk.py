@@ -15,7 +15,7 @@ from gifthorse.report.contexts import Link, Number, Picture, ToolName
 from gifthorse.report.gather import Kept, Puzzle, Run, role
 from gifthorse.report.pictures import Album
 from gifthorse.statistics import bootstrap_mean
-from gifthorse.tables.rows import Row
+from gifthorse.tables.found import Row
 
 SEED = 0
 """Of the bootstrap intervals that the page works out itself, over seeds."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gifthorse.records import Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
+from gifthorse.registry import base
 from gifthorse.store import Store, Unit
 from gifthorse.tables import tidy_tables
 from gifthorse.tables.compare import by_tool
-from gifthorse.tables.rows import CEILINGS, FLOORS, Found, Row
+from gifthorse.tables.found import CEILINGS, FLOORS, Found, Row
 
 R = TypeVar("R")
 
@@ -120,10 +121,10 @@ def gather(store: Store) -> Run:
     """Reads a run folder: the units that its last request names, as the tables do."""
     found = Found(store)
     units = tuple(sorted(found.units, key=lambda unit: (unit.kind, unit.key)))
-    implants = sorted(_read(units, "implant", Implant), key=lambda kept: (kept.record.network, kept.key))
-    evidence = sorted(_read(units, "evidence", Evidence), key=_order)
+    implants = sorted(_read(found, "implant", Implant), key=lambda kept: (kept.record.network, kept.key))
+    evidence = sorted(_read(found, "evidence", Evidence), key=_order)
     verdicts: dict[str, list[Kept[Verdict]]] = {}
-    for kept in sorted(_read(units, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
+    for kept in sorted(_read(found, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
         verdicts.setdefault(kept.record.evidence, []).append(kept)
     failures = [f for f in store.standing() if found.current(f.kind, f.key)]
     tidy = tidy_tables(store)
@@ -131,8 +132,8 @@ def gather(store: Store) -> Run:
         plan=store.read_plan() or {},
         implants=tuple(implants),
         puzzles=tuple(puzzle for implant in implants for puzzle in _puzzles(implant, evidence)),
-        effects={kept.record.evidence: kept for kept in _read(units, "effect", Effect)},
-        verdicts={key: tuple(found) for key, found in verdicts.items()},
+        effects={kept.record.evidence: kept for kept in _read(found, "effect", Effect)},
+        verdicts={key: tuple(those) for key, those in verdicts.items()},
         units=units,
         failures=tuple(sorted(failures, key=lambda failure: (failure.label, failure.key))),
         tables=tidy,
@@ -150,8 +151,9 @@ def _sums(tidy: Mapping[str, list[Row]]) -> dict[tuple[str, str, str, str], Row]
     return made
 
 
-def _read(units: tuple[Unit, ...], kind: str, cls: type[R]) -> list[Kept[R]]:
-    return [Kept(unit=u, record=u.record(cls), cost=u.cost()) for u in units if u.kind == kind]
+def _read(found: Found, kind: str, cls: type[R]) -> list[Kept[R]]:
+    records = sorted(found.records(kind, cls), key=lambda pair: pair[0].key)
+    return [Kept(unit=unit, record=record, cost=unit.cost()) for unit, record in records]
 
 
 def _order(kept: Kept[Evidence]) -> tuple[object, ...]:
@@ -173,4 +175,4 @@ def _puzzles(implant: Kept[Implant], evidence: list[Kept[Evidence]]) -> Iterator
 
 def role(tool: str) -> str:
     """``floor``, ``ceiling`` or ``tool``."""
-    return "floor" if tool in FLOORS else "ceiling" if tool in CEILINGS else "tool"
+    return "floor" if base(tool) in FLOORS else "ceiling" if base(tool) in CEILINGS else "tool"

@@ -118,7 +118,15 @@ MEASURES = {
     "pearson": "Pearson correlation",
     "pearson_alpha": "Pearson correlation with the outline",
     "l1": "L1 distance",
+    "auprc": "Area under precision-recall",
+    "iou": "Overlap (IoU)",
     "pointing_game": "Pointing game",
+    "recovering_rate": "Recovering rate",
+    "pearson_absolute": "Pearson correlation of magnitudes",
+    "pearson_positive": "Pearson correlation of positive parts",
+    "auprc_alpha": "Area under precision-recall, silhouette",
+    "iou_alpha": "Overlap (IoU) with the silhouette",
+    "pointing_game_alpha": "Pointing game, silhouette",
 }
 
 
@@ -133,6 +141,7 @@ UNITS = {
     "implant": "a trojaned network, measured, with its cases and questions",
     "evidence": "what a tool left of one trojan",
     "effect": "what the findings do when they are put into images",
+    "recovery": "what happens when the original pixels are pasted back where a map is highest",
     "verdict": "what a judge said of a piece of evidence",
 }
 

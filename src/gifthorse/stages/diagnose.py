@@ -35,6 +35,7 @@ from gifthorse.records import (
     plain,
     read,
 )
+from gifthorse.registry import own_settings
 from gifthorse.stages.keys import CODE
 from gifthorse.stages.networks import classifier
 from gifthorse.statistics import bootstrap_mean
@@ -71,30 +72,32 @@ def brief_seen(brief: Brief) -> dict[str, Any]:
     }
 
 
-def settings_for(tool: Spec, protocol: Protocol) -> Spec:
-    """A tool's spec with the settings that a protocol replaces."""
-    changes = protocol.settings.get(tool.name, {})
+def settings_for(tool: Spec, protocol: Protocol, name: str = "") -> Spec:
+    """A tool's spec with the settings that a protocol replaces, but for those that stand in the tool's own name."""
+    own = own_settings(name)
+    changes = {key: value for key, value in protocol.settings.get(tool.name, {}).items() if key not in own}
     return TOOLS.spec(tool.name, dict(tool.settings) | changes) if changes else tool
 
 
 def evidence_cells(store: Store, plan: Plan, implanted: list[str]) -> list[Cell]:
     """One cell for each network, tool and case that the tool can look at.
 
-    An attribution tool looks at triggered images, so it has cells where a case has probes.
+    An attribution tool looks at triggered images, so it has cells where a case has probes. A tool that is asked for
+    twice with the same settings has one cell, under the first of its names.
     """
-    found = []
+    found: dict[str, Cell] = {}
     for unit, implant in implants(store, plan, implanted):
-        for spec in plan.tools:
-            spec = settings_for(spec, plan.protocol)
+        for name, spec in plan.named():
+            spec = settings_for(spec, plan.protocol, name)
             for case in implant.cases:
-                made = _evidence_cell(plan, unit, implant, (spec, case))
+                made = _evidence_cell(plan, unit, implant, (name, spec, case))
                 if made is not None:
-                    found.append(made)
-    return found
+                    found.setdefault(made.key, made)
+    return list(found.values())
 
 
-def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, Case]) -> Cell | None:
-    spec, case = what
+def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Spec, Case]) -> Cell | None:
+    name, spec, case = what
     kind = TOOLS[spec.name].kind
     protocol = plan.protocol
     loaded: type[Tool] = TOOLS.load(spec.name)
@@ -119,8 +122,8 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[Spec, C
         "assets": {"truth": seen(case.truth)} if "truth" in loaded.prepares else {},
         "seed": plan.suite.seed,
     }
-    context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": spec.name}
-    label, floor = f"{spec.name} on {case.trojan.name}", TOOLS[spec.name].floor
+    context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": name}
+    label, floor = f"{name} on {case.trojan.name}", TOOLS[spec.name].floor
     return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight))
 
 
@@ -136,7 +139,7 @@ def look(store: Store, cell: Cell, draft: Draft) -> Evidence:
     tool: Tool = TOOLS.remake(read(Spec, cell.inputs["tool"]))
     made = Evidence(
         tool=read(Spec, cell.inputs["tool"]),
-        kind=TOOLS[cell.context["tool"]].kind,
+        kind=TOOLS[cell.inputs["tool"]["name"]].kind,
         network=cell.context["network"],
         trojan=cell.context["trojan"],
         seed=int(digest([cell.inputs["seed"], cell.key])[:12], 16),

@@ -1,4 +1,4 @@
-"""The third stage: judges look at evidence, effect and Question. No network under test is needed."""
+"""The third stage: judges look at evidence, effect or recovery, and Question. No network under test is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from gifthorse.judges import JUDGES
-from gifthorse.records import Cell, Effect, Evidence, Plan, Spec, Verdict, cell, plain, read
+from gifthorse.records import Cell, Effect, Evidence, Plan, Recovery, Spec, Verdict, cell, plain, read
 from gifthorse.stages.diagnose import sealed, seen
 from gifthorse.stages.keys import CODE
 from gifthorse.store import Draft, Store
@@ -28,7 +28,7 @@ def verdict_cells(store: Store, plan: Plan, evidence: list[Cell], effects: dict[
         store: the run folder.
         plan: with the judges.
         evidence: cells of the last stage.
-        effects: key of the effect of each piece of evidence, where there is one.
+        effects: key of the effect, or of the recovery, of each piece of evidence that has one.
     """
     found = []
     for made in evidence:
@@ -41,7 +41,11 @@ def verdict_cells(store: Store, plan: Plan, evidence: list[Cell], effects: dict[
                 continue
             about: dict[str, Any]
             if left.kind == "attribution" and case.probes is not None:
-                about = {"squares": seen(case.probes.squares), "alphas": seen(case.probes.alphas)}
+                about = {
+                    "squares": seen(case.probes.squares),
+                    "alphas": seen(case.probes.alphas),
+                    "recovery": effects.get(made.key),
+                }
             else:
                 about = {
                     "question": plain(case.question) | {"pictures": seen(case.question.pictures)},
@@ -69,7 +73,8 @@ def judge(store: Store, cell: Cell, draft: Draft) -> Verdict:
         shown = slice(0, evidence.explained)
         maps = evidence_unit.array(str(evidence.maps))
         squares, alphas = unit.images(case.probes.squares)[shown], unit.images(case.probes.alphas)[shown]
-        return _signed(made(evidence, maps, squares, alphas), cell)
+        recovery = store.get(about["recovery"]).record(Recovery) if about.get("recovery") else None
+        return _signed(made(evidence, maps, squares, alphas, recovery), cell)
     effect = store.get(about["effect"]).record(Effect) if about.get("effect") else None
     pictures = evidence_unit.images(evidence.pictures) if evidence.pictures else None
     options = unit.images(case.question.pictures) if case.question.pictures else None

@@ -246,4 +246,5 @@ def probes(scene: Scene, plant: Planted, drawer: Drawer) -> Probes:
         target=trojan.target,
         tried=tried,
         fired=int(fired[:tried].sum()),
+        originals=drawer.keep("originals", sample.images[chosen]),
     )

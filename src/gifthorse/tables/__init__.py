@@ -1,7 +1,8 @@
 """Records to tidy tables: the columns of the design first, one row an observation, values that JSON can hold.
 
-``tables`` reads a run folder and imports neither torch nor SciPy; :mod:`gifthorse.tables.compare` adds up over trojans
-and compares tools, :mod:`gifthorse.tables.parquet` writes files.
+``tables`` reads a run folder and imports no torch, and SciPy only when it compares tools (``paired``);
+:mod:`gifthorse.tables.compare` adds up over trojans and compares tools in general, :mod:`gifthorse.tables.parquet`
+writes files.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from gifthorse.registry import load
 from gifthorse.store import Store
 from gifthorse.tables import rows
 from gifthorse.tables.columns import COLUMNS
+from gifthorse.tables.found import Found, Row
 
-TABLES: dict[str, Callable[[rows.Found], Iterator[rows.Row]]] = {
+TABLES: dict[str, Callable[[Found], Iterator[Row]]] = {
     "network": rows.network_rows,
     "implant": rows.implant_rows,
     "footprint": rows.footprint_rows,
@@ -22,6 +25,7 @@ TABLES: dict[str, Callable[[rows.Found], Iterator[rows.Row]]] = {
     "effect": rows.effect_rows,
     "cost": rows.cost_rows,
     "options": rows.options_rows,
+    "paired": lambda found: load("gifthorse.tables.paired:paired_rows")(found),
 }
 """Table name to what makes its rows."""
 
@@ -41,7 +45,7 @@ def tidy_tables(store: Store) -> dict[str, list[dict[str, Any]]]:
     Raises:
         CorruptUnit: a manifest or the plan is damaged.
     """
-    found = rows.Found(store)
+    found = Found(store)
     made = {}
     for name, make in TABLES.items():
         ordered = sorted(make(found), key=found.place)

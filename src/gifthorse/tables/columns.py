@@ -34,7 +34,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "n": COUNT, "chance": NUMBER, "lower_is_better": TRUTH, **_ABOUT,
         "n_excluded": COUNT, "excluded_reason": TEXT, "not_scored": TEXT, "note": TEXT,
         "interval": TEXT, "scores": NUMBERS, "judge": TEXT, "judge_version": COUNT, "tool_version": COUNT,
-        "seed": COUNT, "evidence": TEXT, "key": TEXT,
+        "seed": COUNT, "evidence": TEXT, "key": TEXT, "oracle": TRUTH,
     },
     "match": {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "judge": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER,
@@ -59,6 +59,12 @@ COLUMNS: dict[str, dict[str, str]] = {
     "options": {
         "network": TEXT, "trojan": TEXT, "caption": TEXT, "true": TRUTH, "kept": TRUTH, "rate": NUMBER, "low": NUMBER,
         "high": NUMBER, "n": COUNT, "kind": TEXT, "target": TEXT, "suite": TEXT, "key": TEXT,
+    },
+    "paired": {
+        "network": TEXT, "tool": TEXT, "measure": TEXT, "against": TEXT, "advantage": NUMBER, "low": NUMBER,
+        "high": NUMBER, "p": NUMBER, "p_holm": NUMBER, "median": NUMBER, "positive": NUMBER, "n": COUNT,
+        "consistent": TRUTH, "tests": COUNT, "trojans": COUNT, "n_unpaired": COUNT, "floor": TRUTH, "oracle": TRUTH,
+        "interval": TEXT, "note": TEXT, "keys": TEXTS,
     },
 }  # fmt: skip
 """Table name to its columns, in order, and their types."""

@@ -16,17 +16,14 @@ from gifthorse.comparisons import Comparison, Scores, holm, two_way
 from gifthorse.errors import UsageError
 from gifthorse.records import Interval, digest
 from gifthorse.statistics import bootstrap_mean, wilson
+from gifthorse.tables.found import MEASURES
 from gifthorse.tables.rows import COUNTED
 
 Row = dict[str, Any]
 Over = Literal["trojans", "images"]
 
-BOUNDS = {
-    "confidence": (0.0, 1.0),
-    "pearson": (-1.0, 1.0),
-    "pearson_alpha": (-1.0, 1.0),
-    "l1": (0.0, 2.0),
-    "pointing_game": (0.0, 1.0),
+BOUNDS = {"confidence": (0.0, 1.0)} | {
+    name: (-1.0, 1.0) if name.startswith("pearson") else (0.0, 2.0) if name == "l1" else (0.0, 1.0) for name in MEASURES
 }
 """Least and greatest value of a measure, at which the limits of its mean are cut."""
 

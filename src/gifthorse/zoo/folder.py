@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image
 
 from gifthorse import disk, gates
 from gifthorse.errors import HostileFile, InputError, UsageError, nearest
 from gifthorse.records import digest
 from gifthorse.zoo import imagenet_classes
 from gifthorse.zoo.data import Bytes, Data, Sample
+from gifthorse.zoo.framing import framed
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".webp")
 SPLITS = ("train", "test")
@@ -218,15 +218,7 @@ def _listed(value: Any) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=KEPT)
 def _cropped(root: str, path: str, sha256: str, sides: tuple[int, int]) -> Bytes:
     """One photograph as ``(3, size, size)`` uint8, read-only; the hash is in the cache's key."""
-    size, resize = sides
-    picture = Image.fromarray(gates.image(Path(root) / path).pixels)
-    width, height = picture.size
-    # torchvision's Resize and CenterCrop, so that published accuracies hold: the longer side is rounded down
-    longer = int(resize * max(width, height) / min(width, height))
-    scaled = picture.resize((resize, longer) if width <= height else (longer, resize), Image.Resampling.BICUBIC)
-    left, top = round((scaled.width - size) / 2), round((scaled.height - size) / 2)
-    pixels = np.asarray(scaled.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
-    kept = np.ascontiguousarray(pixels)
+    kept = framed(gates.image(Path(root) / path).pixels, *sides)
     kept.flags.writeable = False
     return kept
 

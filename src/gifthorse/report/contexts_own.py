@@ -1,0 +1,93 @@
+"""Contexts of the page of maps for one's own images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from gifthorse.report.contexts import Fact, Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One map on the page.
+
+    Attributes:
+        name: of the method.
+        floor: whether it never looks at the network.
+        picture: None where the map is constant.
+        range: the raw values, lowest to highest, in words.
+        scale: what stands for the ends of the colours, in words; empty where the map is constant.
+    """
+
+    name: str
+    floor: bool
+    picture: Picture | None
+    range: str
+    scale: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One image with its maps.
+
+    Attributes:
+        name: of its file.
+        told: which class is explained, and what the network thinks of the image.
+        notes: what was changed when it was read, or an empty string.
+        picture: the image as the network saw it.
+        maps: one a method that gave some.
+    """
+
+    name: str
+    told: str
+    notes: str
+    picture: Picture
+    maps: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One row of the table of methods.
+
+    Attributes:
+        name: of the method.
+        floor: whether it never looks at the network.
+        source: where it comes from.
+        settings: all of them, in a line.
+        cost: images through the network and time, or an empty string where it refused.
+        refusal: why it gave no map, or an empty string.
+    """
+
+    name: str
+    floor: bool
+    source: str
+    settings: str
+    cost: str
+    refusal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnMaps:
+    """Everything on the page.
+
+    Attributes:
+        title: of the browser's tab.
+        facts: network, framing and the like.
+        parts: one an image.
+        methods: all that were asked for.
+        refused: those that gave no map.
+        constant: how many maps are constant, or an empty string.
+        bar: the colour scale, low to high.
+        style: the style sheet.
+    """
+
+    title: str
+    facts: tuple[Fact, ...]
+    parts: tuple[Part, ...]
+    methods: tuple[Method, ...]
+    refused: tuple[Method, ...]
+    constant: str
+    bar: Picture
+    style: Markup
