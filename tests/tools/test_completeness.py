@@ -136,7 +136,7 @@ def test_rectified_gradients_refuse_networks_without_rectifiers(name: str, net: 
 def test_deeplift_refuses_attention_by_name_and_path() -> None:
     net, images, references, targets = shown(VIT, 1)
     for name in ("deeplift", "deeplift_shap"):
-        with pytest.raises(Refusal, match="MultiheadAttention at 'encoder.layers.encoder_layer_0.self_attention'"):
+        with pytest.raises(Refusal, match=r"MultiheadAttention at 'encoder.layers.encoder_layer_0.self_attention'"):
             tool(name)(net, images, targets, references=references)
 
 
