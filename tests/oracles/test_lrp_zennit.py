@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from fixtures_nets import one_thread, pictures
+from fixtures_nets import one_thread
 from fixtures_torchvision import stock
-from torch import Tensor
+from torch import Tensor, nn
 
 from gifthorse.tools.attribution.lrp import Lrp
+from gifthorse.zoo import NETWORKS
 
 zennit = pytest.importorskip("zennit", reason="zennit is not installed: pip install 'gifthorse[dev]'")
 
@@ -23,6 +24,7 @@ from zennit.composites import (  # noqa: E402
     EpsilonPlus,
     LayerMapComposite,
 )
+from zennit.layer import Sum  # noqa: E402
 from zennit.rules import Epsilon, Gamma, Norm, Pass, ZPlus  # noqa: E402
 from zennit.torchvision import ResNetCanonizer  # noqa: E402
 from zennit.types import Activation, AvgPool, Convolution, Linear  # noqa: E402
@@ -34,13 +36,8 @@ def everywhere(rule: Callable[[], Any]) -> Callable[[list[Any]], Any]:
     """One rule at convolutions and linear layers, as zennit's other composites otherwise."""
 
     def made(canonizers: list[Any]) -> Any:
-        import zennit.layer
-
-        layers = [
-            (Activation, Pass()), (zennit.layer.Sum, Norm()), (AvgPool, Norm()),
-            (Convolution, rule()), (Linear, rule()),
-        ]  # fmt: skip
-        return LayerMapComposite(layers, canonizers=canonizers)
+        others = [(Activation, Pass()), (Sum, Norm()), (AvgPool, Norm())]
+        return LayerMapComposite([*others, (Convolution, rule()), (Linear, rule())], canonizers=canonizers)
 
     return made
 
@@ -55,10 +52,15 @@ COMPOSITES: dict[str, Callable[[list[Any]], Any]] = {
 
 
 @pytest.mark.parametrize("rules", COMPOSITES)
-@pytest.mark.parametrize("name", ["vgg11", "vgg11_bn", "resnet18"])
+@pytest.mark.parametrize("name", ["emoji-vgg", "resnet18", pytest.param("vgg11", marks=pytest.mark.slow)])
 def test_equals_zennit(name: str, rules: str) -> None:
-    net = stock(name)
-    images = pictures(2, size=64)
+    net = NETWORKS.make(name).load(device="cpu", precision="float32") if name == "emoji-vgg" else stock(name)
+    for norm in net.module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 0.0  # zennit's merged BatchNorm still divides by sqrt(1 + eps): 5e-6 a layer
+    # noise: flat regions have near-ties between maxima, which rounding decides (zennit's float32 and float64 maps
+    # of smooth pictures differ more than ours from its)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     normal = (images - 0.5) / 0.25
     with torch.no_grad():
         targets = net(images).abs().argmax(1)

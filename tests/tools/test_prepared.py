@@ -213,8 +213,11 @@ def test_the_layer_of_grad_cam_is_found_and_can_be_named() -> None:
 )
 def test_maps_depend_neither_on_the_batch_nor_on_the_others(name: str) -> None:
     net, images, references = classifier("reused"), pictures(5), pictures(7, seed=1)
-    settings = {"gradient_shap": {"samples": 5, "noise": 0.1}, "deeplift_shap": {"baselines": 3}}.get(name, {})
-    made, targets = tool(name, **settings), torch.tensor([0, 1, 2, 3, 4])
+    chosen: dict[str, dict[str, Any]] = {
+        "gradient_shap": {"samples": 5, "noise": 0.1},
+        "deeplift_shap": {"baselines": 3},
+    }
+    made, targets = tool(name, **chosen.get(name, {})), torch.tensor([0, 1, 2, 3, 4])
     whole = made(net, images, targets, references=references, batch=64).values
     parts = made(net, images, targets, references=references, batch=2).values
     torch.testing.assert_close(parts, whole, atol=1e-6, rtol=1e-3)
