@@ -82,7 +82,7 @@ def test_the_copy_gives_the_same_logits_and_nothing_in_it_is_in_place() -> None:
     torch.testing.assert_close(net.through(Ruled(network), images), net(images), atol=1e-5, rtol=1e-5)
     assert not any(getattr(module, "inplace", False) for _, module in modules(network))
     assert len({id(module) for _, module in modules(network)}) == len(modules(network))
-    assert net.module.relu.inplace
+    assert net.module.relu.inplace  # type: ignore[union-attr]
 
 
 def test_a_copy_is_made_anew_when_weights_change_and_goes_with_its_network() -> None:
