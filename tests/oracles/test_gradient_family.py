@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,8 +106,8 @@ def handed_down(x: Tensor, w: Tensor, b: Tensor, relevance: Tensor, rule: str) -
     got, taken = torch.zeros_like(x), 0.0
     for k in range(len(w)):
         if rule == "gamma":
-            least, most = (0.0, math.inf) if float(w[k] @ x + b[k]) > 0 else (-math.inf, 0.0)
-            weight, bias = w[k] + 0.25 * w[k].clamp(least, most), b[k] + 0.25 * b[k].clamp(least, most)
+            raised = torch.sign(w[k] @ x + b[k])  # what has the output's sign counts a quarter more
+            weight, bias = w[k] + 0.25 * w[k] * (w[k] * raised > 0), b[k] + 0.25 * b[k] * (b[k] * raised > 0)
         elif rule == "zplus":
             weight, bias = w[k].clamp_min(0), b[k].clamp_min(0)
         else:
@@ -165,7 +164,7 @@ def test_gradient_shap_comes_near_integrated_gradients_over_the_references() -> 
     expected = torch.stack(paths).mean(0)
     for complete in (False, True):
         found = tool("gradient_shap", samples=900, complete=complete)(net, images, 1, references=references).values
-        assert float((found - expected).abs().max()) < 0.02 * float(expected.abs().max())
+        assert float((found - expected).abs().max()) < 0.04 * float(expected.abs().max())  # of 900 draws
 
 
 # -- Captum, where it is right ----------------------------------------------------------------------------------------
@@ -237,12 +236,12 @@ def test_equals_captum_on_its_own_toy_networks(toy: Callable[[], tuple[nn.Module
     net = wrap(module, size, classes)
     images, references = torch.rand(3, 3, size, size), torch.rand(4, 3, size, size)
     targets = torch.tensor([0, 1, 2])
-    own: dict[str, dict[str, Any]] = {
+    special: dict[str, dict[str, Any]] = {
         "guided_gradcam": {"layer": "relu1"},
         "integrated_gradients": {"steps": 400, "tolerance": 1e6},
         "lrp": {"epsilon": 1e-9},
     }
-    settings = dict(SIGNED) | own.get(name, {})
+    settings: dict[str, Any] = SIGNED | special.get(name, {})
     expected = by_captum(name, copy.deepcopy(module), images, targets, references)
     found = tool(name, **settings)(net, images, targets, references=references, batch=2).values
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-3)

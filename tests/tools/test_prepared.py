@@ -82,7 +82,8 @@ def test_the_copy_gives_the_same_logits_and_nothing_in_it_is_in_place() -> None:
     torch.testing.assert_close(net.through(Ruled(network), images), net(images), atol=1e-5, rtol=1e-5)
     assert not any(getattr(module, "inplace", False) for _, module in modules(network))
     assert len({id(module) for _, module in modules(network)}) == len(modules(network))
-    assert net.module.relu.inplace  # type: ignore[union-attr]
+    relu: Any = net.module.relu
+    assert relu.inplace
 
 
 def test_a_copy_is_made_anew_when_weights_change_and_goes_with_its_network() -> None:
@@ -213,11 +214,11 @@ def test_the_layer_of_grad_cam_is_found_and_can_be_named() -> None:
 )
 def test_maps_depend_neither_on_the_batch_nor_on_the_others(name: str) -> None:
     net, images, references = classifier("reused"), pictures(5), pictures(7, seed=1)
-    chosen: dict[str, dict[str, Any]] = {
+    special: dict[str, dict[str, Any]] = {
         "gradient_shap": {"samples": 5, "noise": 0.1},
         "deeplift_shap": {"baselines": 3},
     }
-    made, targets = tool(name, **chosen.get(name, {})), torch.tensor([0, 1, 2, 3, 4])
+    made, targets = tool(name, **special.get(name, {})), torch.tensor([0, 1, 2, 3, 4])
     whole = made(net, images, targets, references=references, batch=64).values
     parts = made(net, images, targets, references=references, batch=2).values
     torch.testing.assert_close(parts, whole, atol=1e-6, rtol=1e-3)

@@ -55,13 +55,15 @@ STAMPED = ("poisoned", "balanced", "misled", "source", "wrong", "before")
 """Sets of pictures of a costly trojan, in their record and where they are used."""
 
 
-def grounds(plan: Plan, kind: str) -> dict[str, Any]:
+def grounds(plan: Plan, kind: str, planting: Planting | None = None) -> dict[str, Any]:
     """The inputs that every unit of a planting shares: our own code, data, seed and ground.
 
-    A single planting has the threads to itself while it is trained and measured.
+    A planting of more than half of all trojans has all threads while it is trained and measured: it goes on when the
+    others are done.
     """
-    single = kind in ("trained", "implant") and len(plan.suite.plantings) == 1
-    ground = replace(plan.ground, threads=plan.alone) if single and plan.alone else plan.ground
+    trojans = sum(len(each.trojans) for each in plan.suite.plantings)
+    longest = planting is not None and 2 * len(planting.trojans) > trojans
+    ground = replace(plan.ground, threads=plan.alone) if longest and plan.alone else plan.ground
     return {
         "version": CODE[kind],
         "data": data_of(plan.suite.data),
@@ -105,7 +107,7 @@ def trained_cells(store: Store, plan: Plan) -> list[Cell]:
     for planting in plan.suite.plantings:
         clean = from_zoo(planting.network, plan.ground)
         stamped = {t.name: keys[planting.name, t.name] for t in planting.trojans if (planting.name, t.name) in keys}
-        inputs = grounds(plan, "trained") | {
+        inputs = grounds(plan, "trained", planting) | {
             "network": planting.name,
             "clean": clean.digest,
             "trojans": [unasked(t) for t in planting.trojans],
@@ -145,7 +147,7 @@ def implant_cells(store: Store, plan: Plan) -> list[Cell]:
     for planting, trained in zip(plan.suite.plantings, trained_cells(store, plan), strict=True):
         if not store.has(trained.key):
             continue
-        inputs = grounds(plan, "implant") | {
+        inputs = grounds(plan, "implant", planting) | {
             "trained": trained.key,
             "planting": plain(planting),
             "suite": plan.suite.name,
