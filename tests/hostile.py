@@ -12,6 +12,7 @@ from fixtures_suite import NETWORK, TROJANS, question
 
 from gifthorse.records import cell
 from gifthorse.store import Store
+from gifthorse.tables.found import MEASURES
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -79,7 +80,7 @@ HOSTILE = (
 KEPT = frozenset(
     {"patch", "style", "natural_feature", "universal", "class_universal", "attribution", "synthesis", "trojaned"}
     | {"clean", "frame", "blend", "quick", "confidence", "correct", "chosen", "pearson", "pearson_alpha", "l1"}
-    | {"pointing_game", "footprint", "maps.npy", "nan", "inf", "-inf"}
+    | {"pointing_game", "footprint", "maps.npy", "nan", "inf", "-inf", "edges_sobel", *MEASURES}
 )
 """Words that the code itself knows, which no user writes."""
 
@@ -87,7 +88,7 @@ KEPT = frozenset(
 SHOWN = (
     *TROJANS,
     *(option.caption for name in TROJANS for option in question(name).options),
-    *("occlusion", "saliency", "adversarial_patch", "cppn_target", "guided_gradcam", "edges_sobel", "blank", "noise"),
+    *("occlusion", "saliency", "adversarial_patch", "cppn_target", "guided_gradcam", "37.0%", "blank", "noise"),
     *("truth", "match", NETWORK, "emoji3", "smiley face", "bullfrog", "orangutan", "cicada", "wallet", "bee", "fly"),
     *("gifthorse run --suite emoji3", "2026-01-02T03:04:05+00:00", "0.1.0", "3.11.2", "2.14.1", "Linux", REFUSAL),
     *("a processor", "success", "clean drop", "2.0 points", "emoji-clip"),

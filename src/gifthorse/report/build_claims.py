@@ -30,9 +30,11 @@ class _Seen:
 
     @property
     def on(self) -> str:
-        """``on every one of 2 networks``."""
+        """``on both networks``."""
         count = len(self.networks)
-        return f"on the one network of this run ({self.networks[0]})" if count == 1 else f"on all {count} networks"
+        if count == 1:
+            return f"on the one network of this run ({self.networks[0]})"
+        return "on both networks" if count == 2 else f"on all {count} networks"
 
     def everywhere(self, tool: str) -> bool:
         return set(self.rows.get(tool, {})) == set(self.networks)
@@ -82,10 +84,10 @@ def _told(names: list[str], nobody: str = "none") -> str:
 def _struggle(seen: _Seen) -> Claim:
     consistent = [tool for tool in seen.rows if seen.consistent(tool)]
     return _claim(
-        quote="Feature attribution/saliency techniques often struggle to highlight the trojan triggers.",
+        quote="“Feature attribution/saliency techniques often struggle to highlight the trojan triggers.”",
         reading="Fewer than half of the methods are consistently better than the edge detector.",
         verdict=HOLDS if 2 * len(consistent) < len(seen.rows) else FAILS,
-        because=f"{len(consistent)} of {words.counted(len(seen.rows), 'method')} {seen.on}: {_told(consistent)}.",
+        because=f"Of {words.counted(len(seen.rows), 'method')}, these are, {seen.on}: {_told(consistent)}.",
     )
 
 
@@ -102,9 +104,9 @@ def _only_occlusion(seen: _Seen) -> Claim:
     elif alone:
         verdict, because = OPEN, f"Occlusion is consistently better {seen.on}, and no other method was run."
     else:
-        verdict, because = HOLDS, f"{seen.on.capitalize()}, and of {len(seen.rows)} methods no other is."
+        verdict, because = HOLDS, f"Occlusion is, {seen.on}, and of {len(seen.rows)} methods no other is."
     return _claim(
-        quote="Occlusion stood out as the only method that consistently beat the edge detector baseline.",
+        quote="“Occlusion stood out as the only method that consistently beat the edge detector baseline.”",
         reading="Occlusion, with a window other than the trigger's, is consistently better, and no other method is.",
         verdict=verdict,
         because=because,
@@ -126,8 +128,8 @@ def _on_average(seen: _Seen) -> Claim:
         because += f" Not run: {_told(absent)}."
     return _claim(
         quote=(
-            "Saliency, feature ablation, feature permutation, LIME, and Shapley value sampling performed better on "
-            "average than the edge detector"
+            "“Saliency, feature ablation, feature permutation, LIME, and Shapley value sampling performed better on "
+            "average than the edge detector”"
         ),
         reading="The mean difference of each of the five is above 0.",
         verdict=FAILS if worse else OPEN if absent else HOLDS,
@@ -149,7 +151,7 @@ def _modestly(seen: _Seen) -> Claim:
     if known and absent:
         because += f" Not run: {_told(absent)}."
     return _claim(
-        quote="but offered relatively modest improvements. Occlusion [...] consistently beat it.",
+        quote="“but offered relatively modest improvements. Occlusion [...] consistently beat it.”",
         reading="The mean difference of each of the five is below Occlusion's.",
         verdict=OPEN if not known else FAILS if above else OPEN if absent else HOLDS,
         because=because,
@@ -167,9 +169,9 @@ def _others(seen: _Seen) -> Claim:
             f"Better on average {seen.on}: {_told(better)}; of {len(others)} others.",
         )
     else:
-        verdict, because = HOLDS, f"None of the {len(others)} others that were run is better on average {seen.on}."
+        verdict, because = HOLDS, f"Of the others, {_told(others)} {_be(others)} not better on average {seen.on}."
     return _claim(
-        quote="(implied: the remaining methods did not perform better on average than the edge detector)",
+        quote="Implied: the remaining methods did not perform better on average than the edge detector.",
         reading="On some network, the mean difference of each remaining method is 0 or below.",
         verdict=verdict,
         because=because,

@@ -98,7 +98,7 @@ def _row(desk: Desk, row: Row, span: Span) -> ComparedRow:
         positive=desk.plain(row["positive"], words.percent(row["positive"], 0), keys, f"share above 0 of {what}"),
         p=None if row["floor"] else desk.plain(p, _p(p), keys, f"p of {what}"),
         images=desk.plain(mean.n, words.whole(mean.n), keys, f"images, {what}"),
-        verdict="" if row["floor"] else "consistently better" if consistent else "not shown",
+        verdict="" if row["floor"] else "consistently better" if consistent else "not consistently",
         consistent=consistent,
     )
 
