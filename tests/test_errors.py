@@ -12,6 +12,7 @@ import pytest
 
 from gifthorse import errors
 from gifthorse.errors import GifthorseError, nearest
+from gifthorse.tools.attribution.prepared import WAY_OUT
 
 SOURCE = Path(errors.__file__).parent
 
@@ -65,6 +66,9 @@ def test_exit_codes_are_those_of_the_design() -> None:
     assert {cls.exit_code for cls in ALL} <= {1, 2, 3, 4, 5}
 
 
+CONSTANTS = {"WAY_OUT": WAY_OUT}
+"""Remedies that several errors share."""
+
 HELPERS = {"corrupt"}
 """Functions that make an error of a cause that their callers give."""
 
@@ -81,6 +85,8 @@ def spoken(node: ast.expr, within: ast.AST) -> bool:
         return node.attr in ("cause", "remedy")
     if isinstance(node, ast.IfExp):
         return spoken(node.body, within) and spoken(node.orelse, within)
+    if isinstance(node, ast.Name) and node.id in CONSTANTS:
+        return bool(CONSTANTS[node.id].strip())
     if isinstance(node, ast.Name):
         named = [each for each in ast.walk(within) if isinstance(each, ast.Assign)]
         values = [each.value for each in named if getattr(each.targets[0], "id", "") == node.id]
