@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fixtures_output import finish
 from fixtures_run import make_run
+from PIL import Image
 
 from gifthorse.cli.app import app
 
@@ -40,11 +41,13 @@ COMMANDS = [
     "status RUN",
     "status RUN --verify",
     "compare RUN RUN",
+    "attribute DIR/scene.png --net emoji-resnet --method blank --out DIR/maps.html",
 ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_is_alone_on_stdout_and_without_colours(command: str, root: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (80, 70), (200, 120, 40)).save(tmp_path / "scene.png")
     arguments = command.replace("RUN", str(root)).replace("DIR", str(tmp_path)).split()
     done = subprocess.run(
         [sys.executable, "-m", "gifthorse", *arguments, "--json"],
