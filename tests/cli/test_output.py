@@ -41,13 +41,13 @@ COMMANDS = [
     "status RUN",
     "status RUN --verify",
     "compare RUN RUN",
-    "attribute --net emoji-resnet DIR/grey.png --method edges_sobel --out DIR/maps.html",
+    "attribute DIR/scene.png --net emoji-resnet --method blank --out DIR/maps.html",
 ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_json_is_alone_on_stdout_and_without_colours(command: str, root: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (64, 64), (90, 120, 90)).save(tmp_path / "grey.png")
+    Image.new("RGB", (80, 70), (200, 120, 40)).save(tmp_path / "scene.png")
     arguments = command.replace("RUN", str(root)).replace("DIR", str(tmp_path)).split()
     done = subprocess.run(
         [sys.executable, "-m", "gifthorse", *arguments, "--json"],

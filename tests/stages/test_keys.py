@@ -213,7 +213,7 @@ def test_other_files_of_decoys_are_another_training(plan: Plan, monkeypatch: pyt
     assert changed(before, cells(plan)) == {"stamped", "trained", "implant"}
 
 
-def test_the_largest_planting_has_all_threads_while_it_is_trained_and_measured(plan: Plan) -> None:
+def test_a_lone_planting_has_all_threads_while_it_is_trained_and_measured(plan: Plan) -> None:
     shared = replace(plan, ground=replace(plan.ground, threads=1), alone=4)
     threads = {kind: cell.inputs["ground"]["threads"] for kind, cell in cells(shared).items()}
     assert threads == {"stamped": 1, "trained": 4, "implant": 4}

@@ -64,6 +64,33 @@ def test_a_recovery_is_its_definition(tiny_run: Path) -> None:
         assert recovery.returned[index] == pytest.approx(expected, nan_ok=True)
 
 
+def test_the_region_is_the_highest_of_the_map_and_chance_is_drawn(
+    tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that returns nothing does not show where was pasted: what the house was given does."""
+    store, plan = Store(tiny_run), planned(tiny_request())
+    given: list[np.ndarray] = []
+
+    def note(_network: object, images: np.ndarray, _originals: object, regions: np.ndarray, _target: int) -> np.ndarray:
+        given.append(regions)
+        return np.zeros(len(images))
+
+    monkeypatch.setattr(effects, "recover", note)
+    drawn = []
+    for made in cells(store, plan):
+        given.clear()
+        with store.draft(made) as draft:
+            recovering.paste_back(store, made, draft)
+        chance, regions = given
+        drawn.append(chance)
+        assert (regions.sum(axis=(1, 2)) == 18**2).all()
+        assert (chance.sum(axis=(1, 2)) == 18**2).all()
+        for values, region in zip(store.get(made.inputs["evidence"]).array("maps.npy"), regions, strict=True):
+            assert values[region].min() >= values[~region].max()
+    assert all((each == drawn[0]).all() for each in drawn)
+    assert 0.02 < (drawn[0][0] & drawn[0][1]).mean() * 64 * 64 / 18**2 < 0.2
+
+
 def test_a_constant_map_recovers_nothing_and_chance_is_the_case_s(tiny_run: Path) -> None:
     every = found(Store(tiny_run))
     assert set(every) == {"saliency", "edges_sobel", "blank"}

@@ -65,7 +65,7 @@ class Plan:
     """What a run is to do: the suite, who looks, who judges, with which budget, on what ground.
 
     Attributes:
-        alone: threads of a cell that a stage waits for at its end, on a CPU; 0 for those of the ground.
+        alone: threads of a cell that is the only one of its stage, on a CPU; 0 for those of the ground.
         names: what each of the tools is called, where one comes several times with other settings.
     """
 

@@ -58,12 +58,10 @@ STAMPED = ("poisoned", "balanced", "misled", "source", "wrong", "before")
 def grounds(plan: Plan, kind: str, planting: Planting | None = None) -> dict[str, Any]:
     """The inputs that every unit of a planting shares: our own code, data, seed and ground.
 
-    A planting of more than half of all trojans has all threads while it is trained and measured: it goes on when the
-    others are done.
+    A single planting has all threads while it is trained and measured.
     """
-    trojans = sum(len(each.trojans) for each in plan.suite.plantings)
-    longest = planting is not None and 2 * len(planting.trojans) > trojans
-    ground = replace(plan.ground, threads=plan.alone) if longest and plan.alone else plan.ground
+    single = planting is not None and len(plan.suite.plantings) == 1
+    ground = replace(plan.ground, threads=plan.alone) if single and plan.alone else plan.ground
     return {
         "version": CODE[kind],
         "data": data_of(plan.suite.data),
