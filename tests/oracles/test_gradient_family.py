@@ -89,6 +89,21 @@ def test_deeplift_by_hand() -> None:
     torch.testing.assert_close(found[0].double(), expected.view(3, 3, 3).sum(0), atol=1e-5, rtol=1e-4)
 
 
+def test_deeplift_takes_the_gradient_where_a_unit_does_not_change() -> None:
+    class Cancelling(nn.Module):
+        """One unit that sees a row less another: both rise alike, so that it stays as it is."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            made = (x[:, :, 0].mean((1, 2), keepdim=True) - x[:, :, 1].mean((1, 2), keepdim=True) + 1.0).sigmoid()
+            return torch.cat([made[:, 0], 0.0 * made[:, 0]], 1)
+
+    image = torch.full((1, 3, 4, 4), 0.75)
+    slope = torch.tensor(1.0).sigmoid() * (1 - torch.tensor(1.0).sigmoid())
+    values = tool("deeplift", baseline=0.25)(wrap(Cancelling(), 4, 2), image, 0).values[0]
+    torch.testing.assert_close(values[0], (0.5 / 4 * slope).expand(4), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(values[1], (-0.5 / 4 * slope).expand(4), atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["guided_backprop", "deconvolution"])
 def test_rectified_gradients_by_hand(name: str) -> None:
     net, w, b, v, _ = hidden()
