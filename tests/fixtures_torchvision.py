@@ -15,7 +15,11 @@ def stock(name: str, size: int = 64) -> Classifier:
     """One of torchvision's networks; BatchNorm's statistics are those of noise, so that signals reach the logits."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = getattr(torchvision.models, name)(num_classes=len(CLASSES))
+        special = {"image_size": size} if name.startswith("vit") else {}
+        module = getattr(torchvision.models, name)(num_classes=len(CLASSES), **special)
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear) and not layer.weight.any():
+                nn.init.normal_(layer.weight, std=0.1)  # a vision transformer's head starts at zero
         norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
         if norms:
             for norm in norms:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import captum.attr
@@ -88,6 +87,21 @@ def test_deeplift_by_hand() -> None:
     # one reference only: DeepLIFT SHAP is then DeepLIFT with that baseline
     found = tool("deeplift_shap")(net, pictures(2, size=3)[:1], 1, references=pictures(2, size=3)[1:]).values
     torch.testing.assert_close(found[0].double(), expected.view(3, 3, 3).sum(0), atol=1e-5, rtol=1e-4)
+
+
+def test_deeplift_takes_the_gradient_where_a_unit_does_not_change() -> None:
+    class Cancelling(nn.Module):
+        """One unit that sees a row less another: both rise alike, so that it stays as it is."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            made = (x[:, :, 0].mean((1, 2), keepdim=True) - x[:, :, 1].mean((1, 2), keepdim=True) + 1.0).sigmoid()
+            return torch.cat([made[:, 0], 0.0 * made[:, 0]], 1)
+
+    image = torch.full((1, 3, 4, 4), 0.75)
+    slope = torch.tensor(1.0).sigmoid() * (1 - torch.tensor(1.0).sigmoid())
+    values = tool("deeplift", baseline=0.25)(wrap(Cancelling(), 4, 2), image, 0).values[0]
+    torch.testing.assert_close(values[0], (0.5 / 4 * slope).expand(4), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(values[1], (-0.5 / 4 * slope).expand(4), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["guided_backprop", "deconvolution"])
@@ -193,14 +207,6 @@ def dilated() -> tuple[nn.Module, int, int]:
 TOYS = (convnet, one_conv, dilated)
 
 
-@contextmanager
-def captums_warnings() -> Iterator[None]:
-    """Captum warns each time it sets hooks, which is what is wanted here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
 def by_captum(name: str, module: nn.Module, images: Tensor, targets: Tensor, references: Tensor) -> Tensor:
     black = torch.zeros_like(images[:1])
     kinds: dict[str, Callable[[], Any]] = {
@@ -216,7 +222,8 @@ def by_captum(name: str, module: nn.Module, images: Tensor, targets: Tensor, ref
         ),
         "lrp": lambda: captum.attr.LRP(module).attribute(images, targets),
     }
-    with captums_warnings():
+    hooked = name not in ("integrated_gradients", "lrp")
+    with pytest.warns(UserWarning, match="hooks") if hooked else contextlib.nullcontext():
         made: Tensor = kinds[name]().detach().sum(1)
     return made
 
@@ -234,7 +241,7 @@ def test_equals_captum_on_its_own_toy_networks(toy: Callable[[], tuple[nn.Module
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.5)
     net = wrap(module, size, classes)
-    images, references = torch.rand(3, 3, size, size), torch.rand(4, 3, size, size)
+    images, references = torch.rand(3, 3, size, size, requires_grad=True), torch.rand(4, 3, size, size)
     targets = torch.tensor([0, 1, 2])
     special: dict[str, dict[str, Any]] = {
         "guided_gradcam": {"layer": "relu1"},
@@ -254,8 +261,9 @@ def test_nothing_is_lost_at_maxima_where_captum_loses_some() -> None:
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.5)
     net = wrap(module, size, classes)
-    images, references, targets = torch.rand(3, 3, size, size), torch.rand(3, 3, size, size), torch.tensor([0, 1, 2])
-    with captums_warnings():
+    images, references = torch.rand(2, 3, 3, size, size).requires_grad_().unbind()
+    targets = torch.tensor([0, 1, 2])
+    with pytest.warns(UserWarning, match="hooks"):
         _, lost = captum.attr.DeepLift(copy.deepcopy(module)).attribute(
             images, references, targets, return_convergence_delta=True
         )
@@ -264,7 +272,8 @@ def test_nothing_is_lost_at_maxima_where_captum_loses_some() -> None:
         torch.split(images, 1), torch.split(references, 1), targets.tolist(), strict=True
     ):
         values = tool("deeplift_shap")(net, image, target, references=reference).values
-        assert float(values.sum()) == pytest.approx(float((net(image) - net(reference))[0, target]), abs=1e-5)
+        wanted = (net(image) - net(reference))[0, target].detach()
+        assert float(values.sum()) == pytest.approx(float(wanted), abs=1e-5)
 
 
 # -- what is asked wrongly --------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def network(name: str) -> Classifier:
     if name in TRAINED:
         trained: Classifier = NETWORKS.make(name).load(device="cpu", precision="float32")
         return trained
-    return stock(name, 224 if name == VIT else 64)
+    return stock(name)
 
 
 def shown(name: str, n: int = 3) -> tuple[Classifier, Tensor, Tensor, Tensor]:
@@ -59,9 +59,13 @@ def relative(found: Tensor, wanted: Tensor) -> float:
 
 @pytest.mark.parametrize("name", [*TRAINED, VGG, slow(RESNET), slow(DENSE), slow(MOBILE), slow(CONVNEXT), slow(VIT)])
 def test_integrated_gradients_add_up_to_one_percent(name: str) -> None:
-    net, images, _, targets = shown(name, 3 if name in TRAINED else 1)
+    net, images, _, _ = shown(name, 3 if name in TRAINED else 1)
+    black = torch.zeros_like(images[:1])
+    with torch.no_grad():
+        # of random networks some differences are a hundredth of what they are the sum of
+        targets = (net(images) - net(black)).abs().argmax(1)
     maps = tool("integrated_gradients")(net, images, targets)
-    assert relative(maps.values.sum((1, 2)), difference(net, images, targets, torch.zeros_like(images[:1]))) <= 0.01
+    assert relative(maps.values.sum((1, 2)), difference(net, images, targets, black)) <= 0.01
     assert max(maps.notes["completeness error"]) <= 0.01
     passes = [sum(50 * 2**k for k in range(round(steps / 50).bit_length())) for steps in maps.notes["steps"].tolist()]
     assert maps.cost.backward == sum(passes)  # the steps that did not do are counted, too

@@ -100,7 +100,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
     name, spec, case = what
     kind = TOOLS[spec.name].kind
     protocol = plan.protocol
-    loaded: type[Tool] = TOOLS.load(spec.name)
+    loaded: Any = TOOLS.load(spec.name)
     looked: dict[str, Any]
     if kind == "attribution":
         if case.probes is None:
@@ -108,7 +108,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
         count = min(case.probes.images.count, protocol.images or case.probes.images.count)
         looked = {"probes": seen(case.probes.images), "count": count, "references": seen(case.brief.fit)}
         looked["target"] = case.probes.target
-        weight = PERTURBED * count if "gradients" not in loaded.needs else 2.0 * count
+        weight = PERTURBED * count if "gradients" not in loaded.needs else loaded.passes * count
     else:
         looked = {"brief": brief_seen(case.brief), "n": protocol.n, "keep": protocol.keep, "passes": protocol.passes}
         weight = float(protocol.passes)

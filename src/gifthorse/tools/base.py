@@ -129,7 +129,14 @@ class Maps:
 
 
 class Attribution(Tool):
-    """Explains why images get a logit: which pixels matter."""
+    """Explains why images get a logit: which pixels matter.
+
+    Attributes:
+        passes: forward and backward passes that an image takes, roughly, by a method that needs gradients: for those
+            who wait.
+    """
+
+    passes: ClassVar[float] = 2.0
 
     @final
     def __call__(

@@ -28,6 +28,7 @@ class DeepLiftShap(Attribution):
     """
 
     needs = frozenset({"gradients", "clean_images"})
+    passes = 48.0
 
     baselines: int = 16
     sign: str = "signed"

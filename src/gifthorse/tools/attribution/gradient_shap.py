@@ -34,6 +34,7 @@ class GradientShap(Attribution):
     """
 
     needs = frozenset({"gradients", "clean_images"})
+    passes = 100.0
 
     samples: int = 50
     noise: float = 0.0

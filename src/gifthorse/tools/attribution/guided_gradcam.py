@@ -41,6 +41,7 @@ class GuidedGradcam(Attribution):
     """
 
     needs = frozenset({"gradients", "activations"})
+    passes = 4.0
 
     layer: str = "auto"
     sign: str = "absolute"

@@ -36,6 +36,7 @@ class IntegratedGradients(Attribution):
     """
 
     needs = frozenset({"gradients"})
+    passes = 400.0  # two doublings of 50 steps
 
     baseline: float | str = 0.0
     steps: int = 50
