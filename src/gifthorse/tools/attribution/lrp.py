@@ -34,7 +34,8 @@ class Lrp(Attribution):
             section 10.2, generalised to inputs of both signs as in Andeol et al. 2021), ``epsilon_plus`` (epsilon at
             linear layers, zplus at convolutions: Kohlbrenner et al. 2020), or ``epsilon_gamma_box`` (gamma at
             convolutions, epsilon at linear layers, and at the first layer the box rule of Montavon et al. 2017, whose
-            box is what [0, 1] becomes by normalisation).
+            box is what [0, 1] becomes by normalisation). Where nothing positive comes in, as at a negative output of a
+            shortcut without a ReLU, zplus hands on by the epsilon rule: what it has there would vanish (our choice).
         epsilon: what denominators are moved away from 0 by. 1e-6 is our choice, as in Zennit.
         gamma: how much more positive weights count under the gamma rule. A quarter is Montavon et al.'s.
         sign: ``signed`` (our choice: the thesis says neither), ``absolute`` or ``positive``.
@@ -69,8 +70,7 @@ class Conservation:
     Attributes:
         relevance: sum of each map.
         biases: by the path of each layer, top first, what its biases received.
-        stabilisers: by the path of each layer, what epsilon received: 1e-6 of the logit or so under ``epsilon``, more
-            where a rule finds nothing to hand relevance to.
+        stabilisers: by the path of each layer, what epsilon received: 1e-6 of the logit or so.
     """
 
     logits: Tensor

@@ -143,6 +143,10 @@ def _whole(x: Tensor) -> Tensor:
     return x
 
 
+EPSILON: Sequence[Term] = [(_whole, _whole, _whole, 1.0)]
+"""Everything as it is: also where other rules find nothing to hand relevance to."""
+
+
 def _positive(x: Tensor) -> Tensor:
     return x.clamp_min(0)
 
@@ -166,7 +170,7 @@ def _branches(choice: Choice, module: nn.Module, first: bool) -> Sequence[Branch
             )
         ]
     if choice.rules == "epsilon" or (dense and choice.rules.startswith("epsilon_")):
-        return [(None, [(_whole, _whole, _whole, 1.0)])]
+        return [(None, EPSILON)]
     if choice.rules in ("zplus", "epsilon_plus"):
         return [(None, [(_positive, _positive, _positive, 1.0), (_negative, _negative, None, 1.0)])]
 
@@ -181,26 +185,37 @@ def _branches(choice: Choice, module: nn.Module, first: bool) -> Sequence[Branch
     return [(lambda y: y > 0, above), (lambda y: y < 0, below)]
 
 
-def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Bookkeeper) -> tuple[Tensor, Back]:
-    """Convolution and linear layer."""
+def _terms(
+    module: nn.Module, x: Tensor, y: Tensor, terms: Sequence[Term]
+) -> tuple[list[Tensor], Tensor, Tensor | None]:
+    """The inputs of some terms as leaves, their sum, and the bias in it where there is one."""
     own = dict(module.named_parameters())
+    leaves: list[Tensor] = []
+    bias, z = None, torch.zeros_like(y)
+    with torch.enable_grad():
+        for part, of_weight, of_bias, sign in terms:
+            leaf = part(x).detach().contiguous().requires_grad_()
+            if part is _negative and not bool(leaf.any()):
+                continue  # behind a ReLU there is nothing negative: a sum of zeros
+            weights = {"weight": (of_weight or _whole)(own["weight"])}
+            if own.get("bias") is not None:
+                weights["bias"] = torch.zeros_like(own["bias"]) if of_bias is None else of_bias(own["bias"])
+                bias = bias if of_bias is None else weights["bias"]
+            z = z + sign * functional_call(module, weights, (leaf,))
+            leaves.append(leaf)
+    return leaves, z, bias
+
+
+def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Bookkeeper) -> tuple[Tensor, Back]:
+    """Convolution and linear layer; outputs of which a rule's own sum is 0 hand relevance on by the epsilon rule."""
     y = module(x)
     made = []
     for gate, terms in branches:
-        leaves, z, bias = [], torch.zeros_like(y), torch.zeros_like(own["weight"].flatten(1)[:, 0]) * 0
-        biased = False
-        with torch.enable_grad():
-            for part, of_weight, of_bias, sign in terms:
-                leaf = part(x).detach().contiguous().requires_grad_()
-                if part is _negative and not bool(leaf.any()):
-                    continue  # behind a ReLU there is nothing negative: a sum of zeros
-                weights = {"weight": (of_weight or _whole)(own["weight"])}
-                if own.get("bias") is not None:
-                    weights["bias"] = torch.zeros_like(own["bias"]) if of_bias is None else of_bias(own["bias"])
-                    bias, biased = (bias, biased) if of_bias is None else (weights["bias"], True)
-                z = z + sign * functional_call(module, weights, (leaf,))
-                leaves.append(leaf)
-        made.append((None if gate is None else gate(y), leaves, z, bias if biased else None))
+        leaves, z, bias = _terms(module, x, y, terms)
+        made.append((None if gate is None else gate(y), leaves, z, bias))
+        if gate is None and terms is not EPSILON and bool((barren := z.detach() == 0).any()):
+            made[-1] = (~barren, leaves, z, bias)
+            made.append((barren, *_terms(module, x, y, EPSILON)))
     wide = (1, -1) + (1,) * (y.ndim - 2) if isinstance(module, CONVOLUTIONS) else (-1,)
 
     def back(relevance: Tensor) -> tuple[Tensor]:
