@@ -68,7 +68,7 @@ def compared(desk: Desk, network: str) -> Compared | None:
     reach = max(1e-9, *(abs(row[end]) for row in rows for end in ("advantage", "low", "high") if row[end] is not None))
     edge = next(step for step in (0.25, 0.5, 1.0, 2.0) if reach <= step or step == 2.0)
     span = Span(low=-edge, high=edge)
-    ticks = (-edge, -edge / 2, 0.0, edge / 2, edge)
+    ticks = (-edge, 0.0, edge)  # five would run into one another on a phone
     return Compared(
         against=rows[0]["against"],
         measure=words.measure(MAIN),
