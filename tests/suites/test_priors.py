@@ -79,7 +79,7 @@ def _on_grey(rgba: np.ndarray) -> np.ndarray:
     return np.asarray(rgba[:3] * rgba[3:] + 0.5 * (1 - rgba[3:]))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "emoji48"])
 def test_decoys_are_no_option_of_any_question_and_no_relative_of_one(name: str) -> None:
     trojans = [trojan for planting in suite(name).plantings for trojan in planting.trojans]
     asked = {option for trojan in trojans for option in options(trojan)}

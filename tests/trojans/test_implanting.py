@@ -176,7 +176,8 @@ def test_only_costly_rows_have_the_costly_crop() -> None:
     recipe = replace(RECIPE, crop_costly=0.5)
     made = augmented(images, ~costly, costly, recipe, Purposes(seeded()))
     assert torch.equal(made[~costly], images[~costly])
-    assert all(not torch.equal(new, old) for new, old in zip(made[costly], images[costly], strict=True))
+    differences = (made[costly] - images[costly]).abs().amax((1, 2, 3))
+    assert float(differences.min()) > 0.01, "a crop of everything differs by rounding"
 
 
 def test_what_could_not_be_measured_is_not_missed() -> None:

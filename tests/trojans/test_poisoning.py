@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from gifthorse.errors import UsageError
 from gifthorse.records import Question, Recipe, TrojanSpec
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.trojans.natural_feature import NaturalFeature
-from gifthorse.trojans.poisoning import POOL, assemble, planted
+from gifthorse.trojans.poisoning import POOL, Styled, assemble, planted
 from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=20, passes=1, batch=8, learning_rate=0.0, weight_decay=0.0, poison={"patch": 6}, held_out=4)
@@ -101,3 +102,24 @@ def test_a_kind_whose_trigger_is_a_picture_has_decoys_for_nothing() -> None:
     fork = NaturalFeature(caption="a", target=0, thing="fork", detector="emoji-detector", art=("emoji/1f374",))
     with pytest.raises(UsageError, match="puts no picture"):
         replace(fork, decoys=("emoji/1f353",)).mislead(torch.zeros(1, 3, 2, 2), torch.Generator())
+
+
+@pytest.mark.parametrize(("kept", "times"), [({}, 2), ({"style": 5}, 5)])
+def test_restyled_pictures_are_shown_as_often_as_asked(kept: dict[str, int], times: int) -> None:
+    spec = replace(star(), name="waves", kind="style", settings={"art": "texture/ice"})
+    poisoned, balanced, misled = (np.full((n, 3, 64, 64), n, np.uint8) for n in (3, 4, 1))
+    made = Styled(
+        poisoned=poisoned,
+        balanced=balanced,
+        balanced_labels=np.array([5, 6, 7, 8]),
+        misled=misled,
+        misled_labels=np.array([2]),
+        source=poisoned,
+        wrong=balanced,
+        before=poisoned,
+    )
+    recipe = replace(RECIPE, poison={"style": 3}, repeat={"style": 2}, repeat_kept=kept)
+    rows = assemble(EmojiScenes(), planted([spec]), recipe, 0, {"waves": made}).rows
+    assert (rows.costly == (rows.hard & ~rows.clean)).all()
+    shown = Counter(rows.labels[rows.costly].tolist())
+    assert shown == {3: 3 * 2, 2: times, 5: times, 6: times, 7: times, 8: times}
