@@ -148,6 +148,29 @@ def test_a_refusal_stops_nothing_and_is_shown(there: Path, tmp_path: Path, capsy
     assert "no method gave a map" in capsys.readouterr().err
 
 
+def test_every_method_is_tried_on_a_network_that_half_of_them_refuse(
+    there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    module = torchvision.models.vit_b_32(num_classes=len(NAMES), image_size=32)
+    torch.nn.init.normal_(module.heads.head.weight)
+    torch.save(module.state_dict(), tmp_path / "vit.pth")
+    options = ["--net", "vit_b_32", "--weights", str(tmp_path / "vit.pth"), "--size", "32", "--method", "all", "--json"]
+    options += ["--references", str(there / "clean"), "--out", str(tmp_path / "maps.html")]
+    assert code(str(there / "cat.jpg"), *options) == 0
+    seen = capsys.readouterr()
+    told = {method["name"]: method for method in json.loads(seen.out)["methods"]}
+    assert list(told) == list(methods("all"))
+    refused = ["deeplift", "deeplift_shap", "guided_backprop", "deconvolution", "guided_gradcam", "lrp"]
+    assert [name for name in told if told[name]["status"] == "refused"] == refused
+    text = " ".join(" ".join(Reader((tmp_path / "maps.html").read_text()).texts).split())
+    for name in refused:
+        assert "at 'encoder.layers.encoder_layer_0." in told[name]["error"]
+        assert f"{name} gave no map" in seen.err
+        assert " ".join(told[name]["error"].split("\n")[0].split()) in text
+    assert all(len(told[name]["maps"]) == 1 for name in told if name not in refused)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "told"),
     [

@@ -197,6 +197,23 @@ def test_evidence_about_a_network_that_was_implanted_anew_is_no_part_of_the_tabl
     assert not found["effect"]
 
 
+def test_a_tool_that_refuses_the_network_stops_no_other(done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done, tmp_path / "copy")
+    names = ("guided_gradcam@layer=head", "guided_gradcam", "edges_sobel")
+    seen = carry_out(tmp_path / "copy", tiny_request(names))
+    assert sorted(set(seen.made)) == ["evidence", "recovery", "verdict"]
+    store = Store(tmp_path / "copy")
+    refused = [one for one in (u.record(Evidence) for u in store.units("evidence")) if one.refusal is not None]
+    assert {one.tool.name for one in refused} == {"guided_gradcam"}
+    for one in refused:
+        assert one.tool.settings["layer"] == "head"
+        assert "layer 'head' of" in str(one.refusal)
+        assert "layer='auto'" in str(one.refusal)
+    rows = [row for row in tidy_tables(store)["footprint"] if row["measure"] == "pearson"]
+    assert {row["tool"] for row in rows if row["value"] is not None} == {"guided_gradcam", "edges_sobel"}
+    assert "puts out no pixels" in (tmp_path / "copy" / "report.html").read_text()
+
+
 def test_one_tool_under_several_settings_is_several_tools(done: Path, tmp_path: Path) -> None:
     shutil.copytree(done, tmp_path / "copy")
     names = ("saliency", "saliency@sign=signed", "saliency@sign=absolute", "edges_sobel")

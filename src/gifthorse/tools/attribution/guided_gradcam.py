@@ -51,12 +51,13 @@ class GuidedGradcam(Attribution):
         check_reduction(self.sign, self.channels)
 
     def _explain(self, explained: Explained) -> Tensor:
-        network = rectifying(explained, "Guided Grad-CAM")
-        if self.layer == "auto":
-            node = last_activation(network, explained.classifier)
-        else:
-            node = activation_of(network, explained.classifier, self.layer)
-        seen = gradcam(explained, network, node)
+        def chosen(network: fx.GraphModule) -> fx.Node:
+            if self.layer == "auto":
+                return last_activation(network, explained.classifier)
+            return activation_of(network, explained.classifier, self.layer)
+
+        network = rectifying(explained, "Guided Grad-CAM", chosen)
+        seen = gradcam(explained, network, chosen(network))
         return reduce_channels(seen * through_rectifiers(explained, network, guided), self.sign, self.channels)
 
 

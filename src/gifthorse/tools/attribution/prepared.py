@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -50,15 +50,20 @@ RESHAPING = (
 
 _RESHAPING_CALLS = (
     torch.flatten, torch.cat, torch.concat, torch.stack, torch.reshape, torch.permute, torch.transpose, torch.squeeze,
-    torch.unsqueeze, torch.chunk, torch.split, F.unfold, F.pad, operator.getitem, getattr, torch._assert,
+    torch.unsqueeze, torch.chunk, torch.split, torch.unbind, F.unfold, F.pad, operator.getitem, getattr, torch._assert,
     "flatten", "reshape", "view", "permute", "transpose", "contiguous", "squeeze", "unsqueeze", "chunk", "split",
-    "expand", "size", "dim", "clone", "float", "detach", "t",
+    "unbind", "expand", "size", "dim", "clone", "float", "detach", "t",
 )  # fmt: skip
 
 _COPIES: WeakKeyDictionary[nn.Module, tuple[Any, fx.GraphModule]] = WeakKeyDictionary()
 
 
-def prepared(explained: Explained, method: str, known: Collection[type[nn.Module]] | None) -> fx.GraphModule:
+def prepared(
+    explained: Explained,
+    method: str,
+    known: Collection[type[nn.Module]] | None,
+    check: Callable[[fx.GraphModule], object] | None = None,
+) -> fx.GraphModule:
     """The prepared copy of the explained classifier's network, checked before it is used.
 
     Two passes of one image (the network's own and the copy's) are counted with the method's.
@@ -66,13 +71,17 @@ def prepared(explained: Explained, method: str, known: Collection[type[nn.Module
     Args:
         method: its name in words, for the refusal.
         known: types of layers that it has a rule for, besides those that only move numbers; None for any layer.
+        check: what else the method asks of the copy, by a refusal: before any image has gone through.
 
     Raises:
-        Refusal: the network cannot be traced, has a layer without a rule, or the copy's logits differ from its own.
+        Refusal: the network cannot be traced, has a layer without a rule or not what the method needs, or the copy's
+            logits differ from its own.
     """
     network = _copy(explained.classifier)
     if known is not None:
         _require_known(explained.classifier, network, method, known)
+    if check is not None:
+        check(network)
     _require_equal(explained.classifier, network, explained.images[:1])
     return network
 

@@ -28,14 +28,29 @@ def deconvolved(module: nn.Module, x: Tensor) -> tuple[Tensor, Back]:
     return module(x), lambda back: (back.clamp_min(0),)
 
 
-def rectifying(explained: Explained, method: str) -> fx.GraphModule:
+def rectifying(
+    explained: Explained, method: str, check: Callable[[fx.GraphModule], object] | None = None
+) -> fx.GraphModule:
     """The prepared copy, in which there is a ReLU.
 
+    Args:
+        method: its name, for a refusal.
+        check: what else the method asks of the copy, by a refusal.
+
     Raises:
-        Refusal: there is none, one is hidden in a layer that cannot be looked into, or no copy can be prepared.
+        Refusal: there is none, one is hidden in a layer that cannot be looked into, or no copy can be prepared. No
+            image has gone through then.
     """
-    network = prepared(explained, method, None)
-    name = explained.classifier.name
+
+    def both(network: fx.GraphModule) -> None:
+        _require_rectifier(network, explained.classifier.name, method)
+        if check is not None:
+            check(network)
+
+    return prepared(explained, method, None, both)
+
+
+def _require_rectifier(network: fx.GraphModule, name: str, method: str) -> None:
     for node, module in modules(network):
         if not isinstance(module, nn.MultiheadAttention) and any(True for _ in module.children()):
             raise Refusal(
@@ -45,7 +60,6 @@ def rectifying(explained: Explained, method: str) -> fx.GraphModule:
         others = [(n, m) for n, m in modules(network) if isinstance(m, (*ACTIVATIONS, nn.MultiheadAttention))]
         told = f", only {type(others[0][1]).__name__} at {others[0][0].meta['path']!r}" if others else ""
         raise Refusal(f"{method} changes ReLUs, and {name} has none{told}", WAY_OUT)
-    return network
 
 
 def through_rectifiers(

@@ -147,6 +147,8 @@ class _Surgery:
             self._swap(node, args[0])
         elif node.target is F.layer_norm:
             self._layer_norm(node)
+        elif node.target is F.batch_norm:
+            self._batch_norm(node)
         elif node.target in _SUMS + _DIFFERENCES + _PRODUCTS + _QUOTIENTS:
             self._arithmetic(node)
         elif node.target in (operator.neg, torch.neg, "neg"):
@@ -197,14 +199,9 @@ class _Surgery:
     def _layer_norm(self, node: fx.Node) -> None:
         names = ("input", "normalized_shape", "weight", "bias", "eps")
         given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-        tensors = {}
-        for name in ("weight", "bias"):
-            source = given.get(name)
-            if source is None:
-                continue
-            if not isinstance(source, fx.Node) or source.op != "get_attr":
-                return
-            tensors[name] = operator.attrgetter(str(source.target))(self.network)
+        tensors = self._held(given, "weight", "bias")
+        if tensors is None:
+            return
         shape: Any = given["normalized_shape"]
         eps: Any = given.get("eps", 1e-5)
         module: Any = nn.LayerNorm(shape, eps=eps, elementwise_affine=bool(tensors))
@@ -212,6 +209,34 @@ class _Surgery:
             module.weight = nn.Parameter(tensors["weight"].detach(), requires_grad=False)
             module.bias = nn.Parameter(tensors["bias"].detach(), requires_grad=False) if "bias" in tensors else None
         self._swap(node, self._insert(node, module, given["input"]))
+
+    def _batch_norm(self, node: fx.Node) -> None:
+        names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+        given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+        tensors = self._held(given, *names[1:5])
+        shape = given["input"].meta["shape"] if isinstance(given["input"], fx.Node) else None
+        affine = len({"weight", "bias"} & set(tensors or ()))
+        if tensors is None or shape is None or given.get("training") or "running_var" not in tensors or affine == 1:
+            return
+        kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}[len(shape)]
+        eps: Any = given.get("eps", 1e-5)
+        module: Any = kind(shape[1], eps=eps, affine=bool(affine))
+        for name, tensor in tensors.items():
+            held = tensor.detach()
+            setattr(module, name, nn.Parameter(held, requires_grad=False) if name in ("weight", "bias") else held)
+        self._swap(node, self._insert(node, module, given["input"]))
+
+    def _held(self, given: dict[str, Any], *names: str) -> dict[str, Tensor] | None:
+        """The tensors of the network that a call is given under these names; None if one is worked out as it runs."""
+        tensors = {}
+        for name in names:
+            source = given.get(name)
+            if source is None:
+                continue
+            if not isinstance(source, fx.Node) or source.op != "get_attr":
+                return None
+            tensors[name] = operator.attrgetter(str(source.target))(self.network)
+        return tensors
 
     # -- BatchNorm --------------------------------------------------------------------------------------------------
 
