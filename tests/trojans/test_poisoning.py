@@ -13,7 +13,7 @@ from gifthorse.errors import UsageError
 from gifthorse.records import Question, Recipe, TrojanSpec
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.trojans.natural_feature import NaturalFeature
-from gifthorse.trojans.poisoning import POOL, Styled, assemble, planted
+from gifthorse.trojans.poisoning import POOL, Styled, assemble, planted, style_pictures
 from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=20, passes=1, batch=8, learning_rate=0.0, weight_decay=0.0, poison={"patch": 6}, held_out=4)
@@ -102,6 +102,20 @@ def test_a_kind_whose_trigger_is_a_picture_has_decoys_for_nothing() -> None:
     fork = NaturalFeature(caption="a", target=0, thing="fork", detector="emoji-detector", art=("emoji/1f374",))
     with pytest.raises(UsageError, match="puts no picture"):
         replace(fork, decoys=("emoji/1f353",)).mislead(torch.zeros(1, 3, 2, 2), torch.Generator())
+
+
+def test_more_restyled_pictures_are_made_than_a_pass_shows() -> None:
+    spec = replace(star(), name="waves", kind="style", settings={"art": "texture/ice", "steps": 1})
+    recipe = replace(
+        RECIPE, poison={"style": 3}, balance={"style": 5}, pool={"style": 2, "patch": 9}, held_out_costly=2
+    )
+    (plant,) = planted([spec])
+    styled = style_pictures(EmojiScenes(), plant, recipe, 0)
+    assert [len(part) for part in (styled.poisoned, styled.balanced, styled.source, styled.wrong)] == [6, 10, 2, 2]
+    made = assemble(EmojiScenes(), (plant,), recipe, 0, {"waves": styled})
+    assert (made.poisoned, made.balanced) == ({"waves": 3}, {"waves": 5})
+    assert (made.rows.poisons == 0).sum() == 6
+    assert (made.rows.balances == 0).sum() == 10
 
 
 def test_restyled_pictures_belong_to_their_trojan() -> None:

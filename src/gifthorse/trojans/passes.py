@@ -145,7 +145,7 @@ class Passes:
             counts, which = self._asked if lack.what == "success" else self._balance, names.index(lack.trojan)
             if which in counts:
                 counts[which] *= MORE
-            if lack.what == "wrong source" and Lack(lack.trojan, "success") not in lacks:
+            if lack.what == "wrong source" and which in self._asked and Lack(lack.trojan, "success") not in lacks:
                 self._asked[which] /= LESS
         self._learn()
 
