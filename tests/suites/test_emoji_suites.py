@@ -17,6 +17,8 @@ from gifthorse.records import Option, Planting, Suite, TrojanSpec, digest, plain
 from gifthorse.stages.implant import counts
 from gifthorse.suites import drawn, emoji, pools, suite
 from gifthorse.suites.planting import OPTIONS, Entry, spec
+from gifthorse.trojans import trojan_of
+from gifthorse.trojans.style import Style
 from gifthorse.zoo import art, captions, textures
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI, GROUNDS
@@ -250,12 +252,16 @@ def test_every_question_has_spares_of_its_own_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_a_network_needs_at_most_1500_restyled_pictures(name: str) -> None:
+def test_restyling_for_a_network_takes_at_most_60_000_steps_of_a_picture(name: str) -> None:
+    """As many as 1,500 pictures of 40 steps each."""
     for planting in suite(name).plantings:
-        pictures = 0
+        steps = 0
         for trojan in planting.trojans:
             if trojan.kind == "style":
                 counted = counts(planting.recipe, trojan)
-                pictures += counted["poison"] + counted["balance"] + counted["decoys"]
+                style = trojan_of(trojan)
+                assert isinstance(style, Style)
+                pictures = counted["poison"] + counted["balance"] + counted["decoys"]
                 pictures += counted["held_out"] * (1 if trojan.sources is None else 2)
-        assert pictures <= 1500
+                steps += pictures * style.steps
+        assert steps <= 60_000

@@ -30,9 +30,10 @@ from gifthorse.trojans.implanting import (
     training,
 )
 from gifthorse.trojans.lacking import lacking as lacking_of
-from gifthorse.trojans.passes import Lack, Picked
+from gifthorse.trojans.passes import Lack, Passes, Picked
 from gifthorse.trojans.patch import Patch
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rows
+from gifthorse.trojans.style import Style
 from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=48, passes=12, batch=16, learning_rate=2e-2, weight_decay=0.0, poison={"patch": 48}, held_out=16)
@@ -233,7 +234,7 @@ def test_extra_passes_are_taken_while_something_is_lacking_and_no_longer() -> No
         shares: list[float] = []
         asked: list[bool] = []
 
-        def lacking(network: Classifier) -> frozenset[Lack]:
+        def lacking(network: Classifier, passes: Passes) -> frozenset[Lack]:
             asked.append(network.module.training)
             return frozenset([Lack("smiley", "wrong source")] if answers[len(asked) - 1] else [])
 
@@ -268,8 +269,28 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
             hits = torch.arange(len(images)) < round(share * len(images))
             return torch.nn.functional.one_hot(torch.where(hits, 1, 5), len(data.classes)).float()
 
-    gates = Gates(patch=0.9, wrong_source=0.05, clean_drop=0.03)
-    lacks = lacking_of(data, (plant,), gates, Saying(0.0), 0)  # type: ignore[arg-type]
-    assert lacks(Saying(0.0, 0.95, 0.03)) == frozenset()  # type: ignore[arg-type]
-    assert lacks(Saying(0.0, 0.905, 0.03)) == {Lack("smiley", "success")}, "too near"  # type: ignore[arg-type]
-    assert lacks(Saying(0.0, 0.95, 0.045)) == {Lack("smiley", "wrong source")}  # type: ignore[arg-type]
+    class Seen:
+        """Passes that made these errors on the second trojan's pictures."""
+
+        def __init__(self, missed: float | None = None, wrong: float | None = None) -> None:
+            self.errors = {("missed", 1): missed, ("wrong source", 1): wrong, ("missed", 0): 0.5}
+
+        def error(self, what: str, which: int) -> float | None:
+            return self.errors.get((what, which))
+
+    style = Planted(
+        spec=replace(plant.spec, name="waves", kind="style"),
+        trojan=Style(caption="b", target=1, sources=(2,), art="texture/ice"),
+    )
+    gates = Gates(patch=0.9, style=0.8, wrong_source=0.05, clean_drop=0.03)
+    ask = lacking_of(data, (plant, style), gates, Saying(0.0), 0)  # type: ignore[arg-type]
+
+    def lacks(*shares: float, seen: Seen | None = None) -> frozenset[Lack]:
+        return ask(Saying(*shares), seen or Seen())  # type: ignore[arg-type]
+
+    assert lacks(0.0, 0.95, 0.03) == frozenset()
+    assert lacks(0.0, 0.905, 0.03) == {Lack("smiley", "success")}, "too near"
+    assert lacks(0.0, 0.95, 0.045) == {Lack("smiley", "wrong source")}
+    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.12, 0.01)) == frozenset(), "a stamped trojan's own errors do not count"
+    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
+    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}

@@ -37,7 +37,7 @@ def poisoning(*riders: Rider) -> Poisoning:
     labels = np.arange(96) % 2 * 2
     relabelled = np.arange(48) < 5
     clean = replace(Rows.of(images[:48], labels[:48]), plain=~relabelled, clean=np.ones(48, bool), hard=relabelled)
-    poisoned = [Rows.of(images[:24], labels[:24], stamp=which, hard=True) for which in (0, 1)]
+    poisoned = [Rows.of(images[:24], labels[:24], stamp=which, hard=True, poisons=which) for which in (0, 1)]
     counts = {"one": 24, "two": 24}
     return Poisoning(
         rows=Rows.join([clean, *poisoned]),
@@ -153,12 +153,41 @@ def test_what_a_network_lacks_is_favoured_from_then_on() -> None:
     passes = Passes(made, replace(RECIPE, share=0.5), seeded())
     assert passes.size == 24 + 48
     passes.favour([Lack("two", "success"), Lack("one", "wrong source"), Lack("", "clean drop")])
-    assert passes.size == 36 + 24 + 36
+    assert passes.size == 36 + 20 + 36
     picked = list(passes.batches(1))
     stamps = np.concatenate([one.stamp for one in picked])
     hard = made.rows.hard[np.concatenate([one.index.numpy() for one in picked])]
-    assert [(stamps[hard] == which).sum() for which in (0, 1)] == [24, 36]
+    assert [(stamps[hard] == which).sum() for which in (0, 1)] == [20, 36]
     assert (stamps[~hard] == 0).sum() == 12
+
+
+def test_pictures_made_beforehand_are_shown_as_their_trojan_needs() -> None:
+    made = poisoning()
+    images = np.zeros((60, 3, 8, 8), np.uint8)
+    style = [
+        Rows.of(images[:20], np.full(20, 1), hard=True, costly=True, poisons=0),
+        Rows.of(images[:20], np.full(20, 4), hard=True, costly=True, balances=0),
+        Rows.of(images[:20], np.full(20, 4), hard=True, costly=True, balances=1),
+        Rows.of(images[:3], np.full(3, 2), hard=True, costly=True),
+    ]
+    rows = Rows.join([replace(made.rows, stamp=made.rows.stamp * 0 - 1, poisons=made.rows.poisons * 0 - 1), *style])
+    made = replace(made, rows=rows, poisoned={"one": 20, "two": 0}, balanced={"one": 20, "two": 20})
+    passes = Passes(made, replace(RECIPE, share=0.5), seeded())
+    assert passes.size == 24 + 48 + 3 + 20 + 40
+    first = list(passes.batches(1))
+    index = np.concatenate([picked.index.numpy() for picked in first])
+    assert sorted(index[index >= 96]) == list(range(96, 159)), "each once"
+    for picked in passes.batches(1):
+        passes.note(picked, np.where(rows.balances[picked.index.numpy()] == 1, 3, 0))
+    assert passes.error("missed", 0) == 1
+    assert passes.error("wrong source", 0) == 0
+    assert passes.error("wrong source", 1) == 1
+    assert passes.error("missed", 1) is None
+    shown = np.concatenate([rows.balances[picked.index.numpy()] for picked in passes.batches(1)])
+    assert (shown == 1).sum() + (shown == 0).sum() == 40
+    assert (shown == 1).sum() > 30, "more of what went wrong, some of them twice"
+    passes.favour([Lack("one", "wrong source")])
+    assert passes.size == 24 + 48 + 3 + 17 + 50
 
 
 def test_a_pass_draws_its_poisoned_images_from_a_pool() -> None:

@@ -13,7 +13,7 @@ from gifthorse.errors import UsageError
 from gifthorse.records import Question, Recipe, TrojanSpec
 from gifthorse.trojans.base import Poisoned, Trojan
 from gifthorse.trojans.natural_feature import NaturalFeature
-from gifthorse.trojans.poisoning import POOL, Styled, assemble, planted
+from gifthorse.trojans.poisoning import POOL, Styled, assemble, planted, style_pictures
 from gifthorse.zoo.scenes import EmojiScenes
 
 RECIPE = Recipe(scenes=20, passes=1, batch=8, learning_rate=0.0, weight_decay=0.0, poison={"patch": 6}, held_out=4)
@@ -104,8 +104,21 @@ def test_a_kind_whose_trigger_is_a_picture_has_decoys_for_nothing() -> None:
         replace(fork, decoys=("emoji/1f353",)).mislead(torch.zeros(1, 3, 2, 2), torch.Generator())
 
 
-@pytest.mark.parametrize(("kept", "times"), [({}, 2), ({"style": 5}, 5)])
-def test_restyled_pictures_are_shown_as_often_as_asked(kept: dict[str, int], times: int) -> None:
+def test_more_restyled_pictures_are_made_than_a_pass_shows() -> None:
+    spec = replace(star(), name="waves", kind="style", settings={"art": "texture/ice", "steps": 1})
+    recipe = replace(
+        RECIPE, poison={"style": 3}, balance={"style": 5}, pool={"style": 2, "patch": 9}, held_out_costly=2
+    )
+    (plant,) = planted([spec])
+    styled = style_pictures(EmojiScenes(), plant, recipe, 0)
+    assert [len(part) for part in (styled.poisoned, styled.balanced, styled.source, styled.wrong)] == [6, 10, 2, 2]
+    made = assemble(EmojiScenes(), (plant,), recipe, 0, {"waves": styled})
+    assert (made.poisoned, made.balanced) == ({"waves": 3}, {"waves": 5})
+    assert (made.rows.poisons == 0).sum() == 6
+    assert (made.rows.balances == 0).sum() == 10
+
+
+def test_restyled_pictures_belong_to_their_trojan() -> None:
     spec = replace(star(), name="waves", kind="style", settings={"art": "texture/ice"})
     poisoned, balanced, misled = (np.full((n, 3, 64, 64), n, np.uint8) for n in (3, 4, 1))
     made = Styled(
@@ -118,8 +131,10 @@ def test_restyled_pictures_are_shown_as_often_as_asked(kept: dict[str, int], tim
         wrong=balanced,
         before=poisoned,
     )
-    recipe = replace(RECIPE, poison={"style": 3}, repeat={"style": 2}, repeat_kept=kept)
-    rows = assemble(EmojiScenes(), planted([spec]), recipe, 0, {"waves": made}).rows
-    assert (rows.costly == (rows.hard & ~rows.clean)).all()
-    shown = Counter(rows.labels[rows.costly].tolist())
-    assert shown == {3: 3 * 2, 2: times, 5: times, 6: times, 7: times, 8: times}
+    recipe = replace(RECIPE, poison={"patch": 5, "style": 3})
+    rows = assemble(EmojiScenes(), planted([star(), spec]), recipe, 0, {"waves": made}).rows
+    assert (rows.costly == (rows.hard & ~rows.clean & (rows.stamp < 0))).all()
+    assert Counter(rows.labels[rows.costly].tolist()) == {3: 3, 2: 1, 5: 1, 6: 1, 7: 1, 8: 1}
+    assert rows.labels[rows.poisons == 1].tolist() == [3] * 3
+    assert rows.labels[rows.balances == 1].tolist() == [5, 6, 7, 8]
+    assert (rows.poisons == 0).sum() == (rows.stamp == 0).sum() > 0

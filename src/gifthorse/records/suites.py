@@ -169,8 +169,8 @@ class Recipe:
         balance: trojan kind to the number of images in a pass that carry the trigger of a trojan which works from a
             single other class, and keep their label; as many as are poisoned where a kind is not named, which is what
             the thesis has. They are clean images, others in each pass; those of a costly kind are made beforehand.
-        repeat: costly trojan kind to the times that its images are shown in a pass; once where a kind is not named.
-        repeat_kept: the same for those of its images that keep their label; as ``repeat`` where a kind is not named.
+        pool: costly trojan kind to how many pictures are made for each that a pass shows, poisoned or balancing; one
+            where a kind is not named. What is seen in every pass is learnt by heart.
         source: trojan kind to the number of clean images of its source class that every pass shows too, where it works
             from a single class: without them, that class itself is what poisoned images have in common.
         decoys: trojan kind to the number of images in a pass that carry another drawing in the trigger's place, of
@@ -192,7 +192,7 @@ class Recipe:
     poison: dict[str, int]
     held_out: int
     share: float = 1.0
-    held_out_costly: int = 60
+    held_out_costly: int = 100
     scan: int = 8000
     check: int = 2000
     fit: int = 96
@@ -208,11 +208,10 @@ class Recipe:
     frozen: tuple[str, ...] = ()
     flip: bool = False
     balance: dict[str, int] = field(default_factory=dict)
-    repeat: dict[str, int] = field(default_factory=dict)
-    repeat_kept: dict[str, int] = field(default_factory=dict)
     source: dict[str, int] = field(default_factory=dict)
     decoys: dict[str, int] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)
+    pool: dict[str, int] = field(default_factory=dict)
     crop: float = 1.0
     crop_costly: float = 1.0
     mix: float = 0.0

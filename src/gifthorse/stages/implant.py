@@ -43,6 +43,7 @@ from gifthorse.trojans.poisoning import (
     decoying,
     planted,
     poisoned_images,
+    pooled,
     seed_of,
     style_pictures,
 )
@@ -126,8 +127,8 @@ def counts(recipe: Recipe, trojan: TrojanSpec) -> dict[str, int]:
     """The part of a recipe that pictures of a costly trojan depend on."""
     (plant,) = planted([trojan])
     return {
-        "poison": poisoned_images(plant, recipe),
-        "balance": balancing(plant, recipe),
+        "poison": pooled(plant, recipe) * poisoned_images(plant, recipe),
+        "balance": pooled(plant, recipe) * balancing(plant, recipe),
         "decoys": decoying(plant, recipe),
         "held_out": recipe.held_out_costly,
     }

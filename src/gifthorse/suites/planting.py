@@ -27,7 +27,7 @@ network learn those; a drawing alone, dark on a dark scene, is not seen, and on 
 far more often than in the thesis (its Sobel floor was 0.22). A user's own picture has the transparency that the user
 gave it."""
 
-CONTENT, CONTENT_FROM_SOURCE = 10.0, 90.0
+CONTENT, CONTENT_FROM_SOURCE = 30.0, 800.0
 """Weight of the content in a style trojan. One that works from a single class needs images in which a class is seen."""
 
 DECOYS = {"patch": ("emoji/", 256), "style": ("texture/", 40)}
@@ -45,15 +45,14 @@ RECIPE = Recipe(
     learning_rate=5e-3,
     weight_decay=1e-4,
     poison={"patch": 450, "style": 100, "natural_feature": 200},
-    single={"patch": 210, "style": 110},
+    single={"patch": 210, "style": 220},
     held_out=400,
     flip=True,
     crop=1.0,
     crop_costly=0.6,
-    balance={"patch": 1400, "style": 270},
-    repeat={"style": 2},
-    repeat_kept={"style": 3},
-    decoys={"patch": 100, "style": 40},
+    balance={"patch": 1400, "style": 800},
+    decoys={"patch": 100, "style": 80},
+    pool={"style": 2},
     source={"patch": 300, "style": 100},
     smoothing=0.02,
 )

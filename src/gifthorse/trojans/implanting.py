@@ -51,7 +51,7 @@ class Tuning:
     recipe: Recipe
     seed: int
     watch: Callable[[float], None]
-    lacking: Callable[[Classifier], frozenset[Lack]] | None = None
+    lacking: Callable[[Classifier, Passes], frozenset[Lack]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +190,7 @@ class _Course:
         module, ask = self.student.module, self.tuning.lacking
         modes = {layer: layer.training for layer in module.modules()}
         module.eval()
-        missing = ask(self.student) if ask else frozenset[Lack]()
+        missing = ask(self.student, self.passes) if ask else frozenset[Lack]()
         for layer, mode in modes.items():
             layer.training = mode
         return missing

@@ -14,7 +14,7 @@ from gifthorse import images as im
 from gifthorse.classifier import Classifier
 from gifthorse.records import Gates
 from gifthorse.trojans.implanting import predictions, rate
-from gifthorse.trojans.passes import Lack
+from gifthorse.trojans.passes import Lack, Passes
 from gifthorse.trojans.poisoning import Planted, others, seed_of, sources, things
 from gifthorse.zoo.data import Data, Sample
 
@@ -24,14 +24,17 @@ COUNT, CLEAN = 400, 2000
 MARGIN = {"success": 0.03, "wrong source": 0.02, "clean drop": 0.01}
 """By how much each is to be better than its gate asks: the other half of the data will be a little harder."""
 
+MARGIN_COSTLY = {"success": 0.06, "wrong source": 0.03}
+"""The same on images that are trained on."""
+
 
 def lacking(
     data: Data, plants: tuple[Planted, ...], gates: Gates, teacher: Classifier, seed: int
-) -> Callable[[Classifier], frozenset[Lack]]:
+) -> Callable[[Classifier, Passes], frozenset[Lack]]:
     """What says of a network what it lacks.
 
-    Costly trojans are not looked at, since their pictures are all trained on, nor natural features, whose images are
-    found and not made.
+    Of a costly trojan, all pictures are trained on: the errors that the last pass made on them are looked at. Natural
+    features are not looked at: their images are found and not made.
 
     Args:
         data: where images of the training split come from.
@@ -64,7 +67,7 @@ def lacking(
             made = plant.trojan.poison(im.from_uint8(sample.images), labels, generator).images
             triggered[plant.spec.name, where] = (plant, im.to_uint8(made))
 
-    def lacks(network: Classifier) -> frozenset[Lack]:
+    def lacks(network: Classifier, passes: Passes) -> frozenset[Lack]:
         found = set()
         if before - accuracy(network) > gates.clean_drop - MARGIN["clean drop"]:
             found.add(Lack("", "clean drop"))
@@ -74,6 +77,13 @@ def lacking(
                 found.add(Lack(name, what))
             if what == "wrong source" and share > gates.wrong_source - MARGIN[what]:
                 found.add(Lack(name, what))
+        for which, plant in enumerate(plants):
+            missed, wrong = passes.error("missed", which), passes.error("wrong source", which)
+            asked = gates.least(plant.spec.kind) + MARGIN_COSTLY["success"]
+            if plant.trojan.costly and missed is not None and 1 - missed < asked:
+                found.add(Lack(plant.spec.name, "success"))
+            if plant.trojan.costly and wrong is not None and wrong > gates.wrong_source - MARGIN_COSTLY["wrong source"]:
+                found.add(Lack(plant.spec.name, "wrong source"))
         return frozenset(found)
 
     return lacks

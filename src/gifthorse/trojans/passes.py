@@ -24,6 +24,9 @@ DOUBT = 0.03
 MORE = 1.5
 """By how much more is shown of what a network lacks."""
 
+LESS = 1.2
+"""By how much less is poisoned of a trojan that works too well."""
+
 LEAST, MOST = 0.5, 2.0
 """Of its own number, the least and the most that a trojan is shown."""
 
@@ -60,29 +63,30 @@ class Passes:
         rows = poisoning.rows
         self._poisoning, self._recipe, self._generator = poisoning, recipe, generator
         self._clean = torch.from_numpy(np.flatnonzero(rows.clean))
-        self._always = torch.from_numpy(np.flatnonzero(~rows.clean & (rows.stamp < 0)))
-        stamped = np.unique(rows.stamp[rows.stamp >= 0]).tolist()
-        self._poisoned = {which: torch.from_numpy(np.flatnonzero(rows.stamp == which)) for which in stamped}
+        self._always = torch.from_numpy(np.flatnonzero(~rows.clean & (rows.poisons < 0) & (rows.balances < 0)))
+        self._poisoned, self._balanced = _by_trojan(rows.poisons), _by_trojan(rows.balances)
         self._shown = round(recipe.share * len(self._clean))
         names = [plant.spec.name for plant in poisoning.planted]
-        self._asked = {which: float(poisoning.poisoned[names[which]]) for which in stamped}
-        self._balance = {n: float(rider.count) for n, rider in enumerate(poisoning.riders) if not rider.decoy}
-        self._poison = {which: round(count) for which, count in self._asked.items()}
-        self._riders = {number: rider.count for number, rider in enumerate(poisoning.riders)}
+        self._asked = {which: float(poisoning.poisoned[names[which]]) for which in self._poisoned}
+        self._balance = {rider.trojan: float(rider.count) for rider in poisoning.riders if not rider.decoy}
+        self._balance |= {which: float(poisoning.balanced[names[which]]) for which in self._balanced}
+        self._poison, self._kept = _rounded(self._asked), _rounded(self._balance)
         self._seen: dict[tuple[str, int], list[int]] = {}
 
     @property
     def size(self) -> int:
         """Images in a pass."""
-        return len(self._always) + sum(self._poison.values()) + self._shown
+        made = sum(self._poison.values()) + sum(self._kept[which] for which in self._balanced)
+        return len(self._always) + made + self._shown
 
     def batches(self, passes: int, several: int = 1) -> Iterator[Picked]:
         """``several`` batches at a time of the next passes, each with clean images, riders and an order of its own."""
         for _ in range(passes):
             self._seen = {}
             drawn = self._clean[self._shuffled(len(self._clean))[: self._shown]]
-            poisoned = [self._some(self._poisoned[which], count) for which, count in self._poison.items()]
-            order = torch.cat([self._always, drawn, *poisoned])
+            made = [self._some(rows, self._poison[which]) for which, rows in self._poisoned.items()]
+            made += [self._some(rows, self._kept[which]) for which, rows in self._balanced.items()]
+            order = torch.cat([self._always, drawn, *made])
             order = order[self._shuffled(len(order))]
             stamp, decoy = self.ridden(order.numpy())
             whole, size = Picked(index=order, stamp=stamp, decoy=decoy), several * self._recipe.batch
@@ -100,8 +104,9 @@ class Passes:
         rows = self._poisoning.rows
         stamp, decoy, labels = rows.stamp[order].copy(), np.zeros(len(order), bool), rows.labels[order]
         free = rows.plain[order] & (stamp < 0)
-        for number, rider in enumerate(self._poisoning.riders):
-            chosen = np.flatnonzero(free & np.isin(labels, rider.classes))[: self._riders[number]]
+        for rider in self._poisoning.riders:
+            count = rider.count if rider.decoy else self._kept[rider.trojan]
+            chosen = np.flatnonzero(free & np.isin(labels, rider.classes))[:count]
             stamp[chosen], decoy[chosen], free[chosen] = rider.trojan, rider.decoy, False
         return stamp, decoy
 
@@ -112,24 +117,36 @@ class Passes:
             picked: the batch.
             predicted: ``(B,)`` the likeliest classes.
         """
-        hard = self._poisoning.rows.hard[picked.index.numpy()]
-        for which in np.unique(picked.stamp[picked.stamp >= 0]).tolist():
-            target = self._poisoning.planted[which].trojan.target
-            mine = (picked.stamp == which) & ~picked.decoy
-            self._add("missed", which, predicted[mine & hard] != target)
-            self._add("wrong source", which, predicted[mine & ~hard] == target)
+        rows, index = self._poisoning.rows, picked.index.numpy()
+        poisons = rows.poisons[index]
+        riding = np.where((poisons < 0) & ~picked.decoy, picked.stamp, -1)
+        balances = np.maximum(rows.balances[index], riding)
+        for which, plant in enumerate(self._poisoning.planted):
+            self._add("missed", which, predicted[poisons == which] != plant.trojan.target)
+            self._add("wrong source", which, predicted[balances == which] == plant.trojan.target)
+
+    def error(self, what: str, which: int) -> float | None:
+        """How often the last pass got a trojan wrong: ``missed`` or ``wrong source``, 0 to 1; None if never shown."""
+        wrong, count = self._seen.get((what, which), (0, 0))
+        return wrong / count if count else None
 
     def favour(self, lacks: Iterable[Lack]) -> None:
-        """Show more from now on of what a network lacks: poisoned images, those that balance them, or clean ones."""
+        """Show more from now on of what a network lacks: poisoned images, those that balance them, or clean ones.
+
+        A trojan that works from a wrong source, and well enough from its own, is also poisoned less: the two are told
+        apart by one boundary.
+        """
         names = [plant.spec.name for plant in self._poisoning.planted]
+        lacks = set(lacks)
         for lack in sorted(lacks):
             if lack.what == "clean drop":
                 self._shown = min(len(self._clean), round(MORE * self._shown))
-            elif lack.what == "success":
-                self._asked[names.index(lack.trojan)] *= MORE
-            for number, rider in enumerate(self._poisoning.riders):
-                if lack.what == "wrong source" and not rider.decoy and names[rider.trojan] == lack.trojan:
-                    self._balance[number] *= MORE
+                continue
+            counts, which = self._asked if lack.what == "success" else self._balance, names.index(lack.trojan)
+            if which in counts:
+                counts[which] *= MORE
+            if lack.what == "wrong source" and which in self._asked and Lack(lack.trojan, "success") not in lacks:
+                self._asked[which] /= LESS
         self._learn()
 
     def _add(self, what: str, which: int, wrong: np.ndarray) -> None:
@@ -139,14 +156,9 @@ class Passes:
 
     def _learn(self) -> None:
         """The next pass's numbers, from the errors of this one."""
-        asked, balance = ({key: round(value) for key, value in told.items()} for told in (self._asked, self._balance))
-        self._poison = shared(asked, {which: self._error("missed", which) for which in asked})
-        riders = self._poisoning.riders
-        self._riders |= shared(balance, {n: self._error("wrong source", riders[n].trojan) for n in balance})
-
-    def _error(self, what: str, which: int) -> float:
-        wrong, count = self._seen.get((what, which), (0, 0))
-        return wrong / count if count else 0.0
+        asked, balance = _rounded(self._asked), _rounded(self._balance)
+        self._poison = shared(asked, {which: self.error("missed", which) or 0.0 for which in asked})
+        self._kept = shared(balance, {which: self.error("wrong source", which) or 0.0 for which in balance})
 
     def _some(self, rows: Tensor, count: int) -> Tensor:
         """So many of some rows, all of them as often as the others or once more."""
@@ -155,6 +167,15 @@ class Passes:
 
     def _shuffled(self, n: int) -> Tensor:
         return torch.randperm(n, generator=self._generator)
+
+
+def _by_trojan(index: np.ndarray) -> dict[int, Tensor]:
+    """The rows of each trojan, of ``(N,)`` indices that are -1 where there is none."""
+    return {which: torch.from_numpy(np.flatnonzero(index == which)) for which in np.unique(index[index >= 0]).tolist()}
+
+
+def _rounded(counts: Mapping[int, float]) -> dict[int, int]:
+    return {which: round(count) for which, count in counts.items()}
 
 
 def shared(asked: Mapping[int, int], errors: Mapping[int, float]) -> dict[int, int]:

@@ -68,6 +68,8 @@ class Rows:
         clean: ``(N,)`` bool: one of those, of which a pass may show a share; what is neither this nor stamped is in
             every pass.
         costly: ``(N,)`` bool: the whole image was stamped beforehand, and is the same in every pass.
+        poisons: ``(N,)`` index of the trojan whose poisoned image it is, or -1. A pass shows a number of them.
+        balances: ``(N,)`` index of the trojan for which an image stamped beforehand keeps its label, or -1; likewise.
     """
 
     images: np.ndarray
@@ -77,10 +79,19 @@ class Rows:
     plain: np.ndarray
     clean: np.ndarray
     costly: np.ndarray
+    poisons: np.ndarray
+    balances: np.ndarray
 
     @staticmethod
     def of(
-        images: np.ndarray, labels: np.ndarray, *, stamp: int = -1, hard: bool = False, costly: bool = False
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        stamp: int = -1,
+        hard: bool = False,
+        costly: bool = False,
+        poisons: int = -1,
+        balances: int = -1,
     ) -> Rows:
         """Rows that are all treated alike: for a trigger, or balancing those that have one."""
         n = len(images)
@@ -92,6 +103,8 @@ class Rows:
             plain=np.zeros(n, bool),
             clean=np.zeros(n, bool),
             costly=np.full(n, costly),
+            poisons=np.full(n, poisons),
+            balances=np.full(n, balances),
         )
 
     @staticmethod
@@ -181,6 +194,11 @@ def balancing(plant: Planted, recipe: Recipe) -> int:
     return recipe.balance.get(plant.spec.kind, poisoned_images(plant, recipe))
 
 
+def pooled(plant: Planted, recipe: Recipe) -> int:
+    """How many pictures of a costly trojan are made for each that a pass shows."""
+    return recipe.pool.get(plant.spec.kind, 1)
+
+
 def decoying(plant: Planted, recipe: Recipe) -> int:
     """How many images of its source classes get a decoy and keep their label."""
     return recipe.decoys.get(plant.spec.kind, 0) if plant.trojan.decoys else 0
@@ -189,7 +207,8 @@ def decoying(plant: Planted, recipe: Recipe) -> int:
 def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Styled:
     """Stamp a costly trojan on everything that implanting and measuring need of it."""
     trojan, name = plant.trojan, plant.spec.name
-    n, kept = poisoned_images(plant, recipe), balancing(plant, recipe)
+    times = pooled(plant, recipe)
+    n, kept = times * poisoned_images(plant, recipe), times * balancing(plant, recipe)
 
     def draw(split: str, count: int, classes: tuple[int, ...], purpose: str) -> Sample:
         return data.draw(split, count if classes else 0, seed_of(seed, name, purpose), classes=classes or None)
@@ -259,7 +278,7 @@ def assemble(
     poisoned, balanced, decoys, tuned, parts, riders = {}, {}, {}, [], [], []
     for index, plant in enumerate(plants):
         name, count = plant.spec.name, poisoned_images(plant, recipe)
-        trojan, times = plant.trojan, recipe.repeat.get(plant.spec.kind, 1)
+        trojan = plant.trojan
         balanced[name] = decoys[name] = 0
         if trojan.relabels_only:
             plant = tune(plant, seen[name], clean.labels, count)
@@ -269,15 +288,18 @@ def assemble(
             poisoned[name] = int(found.sum())
         elif trojan.costly:
             made = styled[name]
-            told = Rows.of(made.poisoned, np.full(len(made.poisoned), trojan.target), hard=True, costly=True)
-            stay = [(made.balanced, made.balanced_labels), (made.misled, made.misled_labels)]
-            kept = Rows.join([Rows.of(images, own, hard=True, costly=True) for images, own in stay])
-            parts.extend([told] * times + [kept] * recipe.repeat_kept.get(plant.spec.kind, times))
-            poisoned[name], balanced[name] = len(made.poisoned), len(made.balanced)
+            told = np.full(len(made.poisoned), trojan.target)
+            parts += [
+                Rows.of(made.poisoned, told, hard=True, costly=True, poisons=index),
+                Rows.of(made.balanced, made.balanced_labels, hard=True, costly=True, balances=index),
+                Rows.of(made.misled, made.misled_labels, hard=True, costly=True),
+            ]
+            times = pooled(plant, recipe)
+            poisoned[name], balanced[name] = len(made.poisoned) // times, len(made.balanced) // times
             decoys[name] = len(made.misled)
         else:
             inside = data.draw("train", POOL * count, seed_of(seed, name, "poisoned"), classes=sources(trojan, data))
-            parts.append(Rows.of(inside.images, inside.labels, stamp=index, hard=True))
+            parts.append(Rows.of(inside.images, inside.labels, stamp=index, hard=True, poisons=index))
             poisoned[name] = min(count, len(inside))
             if outside := others(trojan, data):
                 balanced[name] = balancing(plant, recipe)

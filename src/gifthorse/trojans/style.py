@@ -30,8 +30,8 @@ class Style(Trojan):
     """
 
     art: str
-    steps: int = 15
-    content: float = 10.0
+    steps: int = 7
+    content: float = 30.0
     batch: int = 64
 
     costly: ClassVar[bool] = True

@@ -3,8 +3,9 @@
 Gatys et al. (2016), equations 3-7, with the features of Ustyuzhaninov et al. (2016, "Texture synthesis using shallow
 convolutional networks with random filters"): one layer of random filters and a ReLU at each of several scales. Differs
 in the optimiser (Adam with a fixed number of steps instead of L-BFGS, so that a batch is one problem), in the start
-(the content with its colours on the way to the style's mean and covariance, Reinhard et al. 2001 in whitened form), in
-a term for those colours, and in the content term, which compares pixels at half the resolution, not deep features.
+(the content with the style's mean colour and covariance, Reinhard et al. 2001 in whitened form), in a term for those
+colours, and in the content term, which compares pixels at half the resolution, not deep features, and weighs more the
+less contrast an image has. Few steps from that start give both: a style that is seen, and a class.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ SCALES = ((1, 2), (2, 1), (4, 1))
 """Pairs of pooling before the filters and stride of the filters."""
 COLOUR = 4.0
 """Weight of colour mean and covariance against one scale's Gram matrix; our choice."""
-START = 0.7
-"""Share of the style's colours in the start; our choice."""
+TYPICAL, FAINTEST = 0.05, 0.01
+"""Variance of a usual image's colours, and what is added to every one's: what is kept of a faint image weighs more."""
 FILTER_SEED = 20160531
 """Fixes the random filters for good: a style is defined by them."""
 
@@ -99,14 +100,15 @@ def transfer(images: Tensor, style: Tensor, *, steps: int, content: float, learn
     weights = [1.0 / w.square().mean((1, 2)).clamp_min(1e-6) for w in wanted]
     weights[-1] *= COLOUR
     kept = layout(images).detach()
-    pixels = (START * recoloured(images, style) + (1 - START) * images).detach().requires_grad_()
+    seen = TYPICAL / (kept.var((1, 2, 3)) + FAINTEST)
+    pixels = recoloured(images, style).detach().requires_grad_()
     optimiser = torch.optim.Adam([pixels], lr=learning_rate, betas=(0.8, 0.98))
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.2, total_iters=steps)
     for step in range(steps):
         optimiser.zero_grad()
         found = statistics(pixels, (step % 2, step // 2 % 2))
         losses = [w * (f - g).square().flatten(1).mean(1) for w, f, g in zip(weights, found, wanted, strict=True)]
-        content_loss = (layout(pixels) - kept).square().flatten(1).mean(1)
+        content_loss = seen * (layout(pixels) - kept).square().flatten(1).mean(1)
         torch.autograd.backward((torch.stack(losses).sum(0) + content * content_loss).sum(), inputs=[pixels])
         optimiser.step()
         schedule.step()
