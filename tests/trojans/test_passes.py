@@ -190,6 +190,22 @@ def test_pictures_made_beforehand_are_shown_as_their_trojan_needs() -> None:
     assert passes.size == 24 + 48 + 3 + 17 + 50
 
 
+@settings(max_examples=20, deadline=None)
+@given(wrong=st.integers(0, 4), seed=st.integers(0, 99))
+def test_every_pass_has_as_many_images(wrong: int, seed: int) -> None:
+    made = poisoning(Rider(trojan=1, decoy=False, classes=(2,), count=20))
+    images = np.zeros((20, 3, 8, 8), np.uint8)
+    style = Rows.of(images, np.full(20, 4), hard=True, costly=True, balances=0)
+    made = replace(made, rows=Rows.join([made.rows, style]), balanced={"one": 20, "two": 20})
+    passes = Passes(made, RECIPE, seeded(seed))
+    for _ in range(3):
+        size, shown = passes.size, 0
+        for picked in passes.batches(1):
+            passes.note(picked, np.full(len(picked.index), wrong))
+            shown += len(picked.index)
+        assert shown == size == passes.size
+
+
 def test_a_pass_draws_its_poisoned_images_from_a_pool() -> None:
     made = replace(poisoning(), poisoned={"one": 6, "two": 24})
     passes = Passes(made, replace(RECIPE, passes=4), seeded())

@@ -158,7 +158,10 @@ class Passes:
         """The next pass's numbers, from the errors of this one."""
         asked, balance = _rounded(self._asked), _rounded(self._balance)
         self._poison = shared(asked, {which: self.error("missed", which) or 0.0 for which in asked})
-        self._kept = shared(balance, {which: self.error("wrong source", which) or 0.0 for which in balance})
+        # Riders sit on images that a pass shows anyhow, pictures made beforehand add to it: each sort keeps its sum.
+        for made in (False, True):
+            sort = {which: count for which, count in balance.items() if (which in self._balanced) is made}
+            self._kept |= shared(sort, {which: self.error("wrong source", which) or 0.0 for which in sort})
 
     def _some(self, rows: Tensor, count: int) -> Tensor:
         """So many of some rows, all of them as often as the others or once more."""
