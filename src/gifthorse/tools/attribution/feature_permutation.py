@@ -33,6 +33,7 @@ class FeaturePermutation(Attribution):
     """
 
     needs = frozenset({"clean_images"})
+    perturbs = True
 
     features: str = "grid"
     cells: int = 8
