@@ -22,7 +22,7 @@ from gifthorse.jobs.run import planned
 from gifthorse.records import Evidence, Plan, Precision
 from gifthorse.runner import InProcess
 from gifthorse.stages import diagnose, evaluate, networks, precision
-from gifthorse.stages.precision import LEAST, MOST, TRIED, decide, judged
+from gifthorse.stages.precision import LEAST, MOST, TRIED, Floats, decide, judged
 from gifthorse.stages.work import fulfil
 from gifthorse.store import Store, Unit
 from gifthorse.tables import tidy_tables
@@ -117,13 +117,13 @@ SQUARES = np.zeros((4, SIZE, SIZE), dtype=bool)
 SQUARES[:, 4:9, 4:9] = True
 
 
-def maps(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(4, SIZE, SIZE)) + 2 * SQUARES
+def maps(seed: int = 0) -> Floats:
+    return np.asarray(np.random.default_rng(seed).normal(size=(4, SIZE, SIZE)) + 2 * SQUARES)
 
 
-def mixed(share: float) -> np.ndarray:
+def mixed(share: float) -> Floats:
     """Maps that correlate with :func:`maps` less, the larger the share."""
-    return maps() + share * maps(1) * ~SQUARES
+    return np.asarray(maps() + share * maps(1) * ~SQUARES)
 
 
 def test_the_decision_is_by_both_limits_and_states_both_figures() -> None:
@@ -132,7 +132,7 @@ def test_the_decision_is_by_both_limits_and_states_both_figures() -> None:
         one, other, square = (x.reshape(4, -1) for x in (maps(), mixed(share), SQUARES))
         wanted = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(one, other, strict=True)])
         scores = [[np.corrcoef(a, s)[0, 1] for a, s in zip(rows, square, strict=True)] for rows in (one, other)]
-        moved = np.abs(np.subtract(*scores)).mean()
+        moved = np.abs(np.subtract(scores[0], scores[1])).mean()
         assert found.correlation == pytest.approx(wanted)
         assert found.moved == pytest.approx(moved)
         assert found.used == ("bfloat16" if wanted >= 0.99 and moved <= 0.01 else "float32")

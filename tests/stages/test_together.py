@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ import pytest
 import skimage.segmentation
 from fixtures_tiny import tiny_request
 from small_cells import contents
-from torch import fx
 
 from gifthorse.jobs.run import planned
 from gifthorse.runner import InProcess
 from gifthorse.stages import diagnose, networks
 from gifthorse.stages.work import fulfil
 from gifthorse.store import Store
-from gifthorse.tools.attribution import features, prepared
+from gifthorse.tools.attribution import features, prepared, surgery
 
 SEGMENTED: dict[str, Any] = {"features": "superpixels", "segments": 9}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -33,6 +33,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "guided_backprop": {},
     "integrated_gradients": {"steps": 4, "most": 8},
 }
+
+
+class Counted:
+    """A function that counts its calls."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.calls = function, 0
+
+    def __call__(self, *given: Any, **more: Any) -> Any:
+        self.calls += 1
+        return self.function(*given, **more)
 
 
 def forget() -> None:
@@ -57,17 +68,16 @@ def test_together_and_alone_are_equal_bit_for_bit(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far an earlier process had come: what is shared is in memory only, and a resumed run makes it anew."""
-    cuts, copies = list[int](), list[fx.GraphModule]()
-    slic, rewrite = skimage.segmentation.slic, prepared.rewrite
-    monkeypatch.setattr(features, "slic", lambda *given, **more: cuts.append(1) or slic(*given, **more))
-    monkeypatch.setattr(prepared, "rewrite", lambda network: copies.append(network) or rewrite(network))
+    slic, rewrite = Counted(skimage.segmentation.slic), Counted(surgery.rewrite)
+    monkeypatch.setattr(features, "slic", slic)
+    monkeypatch.setattr(prepared, "rewrite", rewrite)
     roots = [tmp_path / name for name in ("together", "resumed", *SETTINGS)]
     for root in roots:
         shutil.copytree(tiny_run, root)
     forget()
     together = explained(roots[0], tuple(SETTINGS))
-    assert len(cuts) == 4, "one for each image, whatever the number of methods"
-    assert len(copies) == 1, "one for the network"
+    assert slic.calls == 4, "one for each image, whatever the number of methods"
+    assert rewrite.calls == 1, "one for the network"
     assert len(together) >= 2 * len(SETTINGS)
     forget()
     explained(roots[1], tuple(SETTINGS)[:3])
