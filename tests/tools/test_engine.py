@@ -66,7 +66,7 @@ def test_the_pace_rises_in_a_line_and_falls_as_a_cosine() -> None:
 def test_small_micro_batches_give_the_same_findings(name: str) -> None:
     wide = classifier("reused")
     narrow = Classifier(
-        wide.module, classes=wide.classes, size=wide.size, mean=wide.mean, std=wide.std, memory=20_000, device="cpu",
+        wide.module, classes=wide.classes, size=wide.size, mean=wide.mean, std=wide.std, memory=80_000, device="cpu",
         precision="float32",
     )  # fmt: skip
     assert narrow.micro_batch < 3 < wide.micro_batch
