@@ -9,7 +9,9 @@ method explain one image with the same features, baseline and number of samples,
 that a busy machine slows them all; the ratios within a round are the figures (median, lowest and highest). Captum gets
 the same normalised, channels-last network, so what differs is how perturbed images are made and batched:
 
-- ``captum_default``: one perturbation an evaluation.
+- ``captum_default``: one perturbation an evaluation: one image; of feature permutation four, one for each of the pool.
+- ``bare_default``: the bare forward of as many images in batches as small as those. Its time over that of ``bare`` is
+  all that larger batches alone can gain.
 - ``captum_best``: the ``perturbations_per_eval`` that is fastest here, of powers of two up to the classifier's batch.
 - ``bare``: as many images as the method forwards (and backpropagates) through the module itself, in full batches.
 
@@ -165,10 +167,16 @@ def best(run: Callable[[int], Any], largest: int, rows: int) -> int:
 # -- bare passes ------------------------------------------------------------------------------------------------------
 
 
-def bare(net: Classifier, forward: int, backward: int = 0, dtype: torch.dtype = torch.float32) -> Callable[[], None]:
-    """As many images through the module as a method sends, in full batches, channels-last, normalised beforehand."""
+def bare(
+    net: Classifier, forward: int, backward: int = 0, dtype: torch.dtype = torch.float32, each: int | None = None
+) -> Callable[[], None]:
+    """As many images through the module as a method sends, in full batches, channels-last, normalised beforehand.
+
+    Args:
+        each: images a batch, where it is not to be full.
+    """
     torch.manual_seed(1)
-    batch = torch.randn(min(net.micro_batch, forward), 3, net.size, net.size)
+    batch = torch.randn(min(each or net.micro_batch, forward), 3, net.size, net.size)
     batch = batch.contiguous(memory_format=torch.channels_last)
 
     def run() -> None:
@@ -221,6 +229,7 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
     made = tool(net, image, TARGET, references=pool)
     with net.counting() as counter:
         values = theirs(1).mean((0, 1))
+    evaluated = min(setup.methods[name]["draws"], len(pool)) if name == "feature_permutation" else 1
     fastest = best(theirs, net.micro_batch, made.cost.forward)
     took = in_turns(
         setup.rounds,
@@ -229,6 +238,7 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
             "captum_default": lambda: theirs(1),
             "captum_best": lambda: theirs(fastest),
             "bare": bare(net, made.cost.forward),
+            "bare_default": bare(net, made.cost.forward, each=evaluated),
         },
     )
     return {
@@ -240,6 +250,7 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
         "captum_default_over_ours": ratio(took, "captum_default", "ours"),
         "captum_best_over_ours": ratio(took, "captum_best", "ours"),
         "ours_over_bare": ratio(took, "ours", "bare"),
+        "bare_default_over_bare": ratio(took, "bare_default", "bare"),
         "correlation_with_captum": float(torch.corrcoef(torch.stack([values, made.values[0]]).flatten(1))[0, 1]),
     }
 

@@ -155,7 +155,7 @@ def test_the_digest_is_of_weights_preprocessing_and_classes() -> None:
 
 def test_the_micro_batch_is_a_power_of_two_that_follows_from_memory() -> None:
     net = module(Reused)
-    sizes = [Classifier(net, classes=CLASSES, size=SIZE, memory=m).micro_batch for m in (1, 50_000, 100_000, 1 << 40)]
+    sizes = [Classifier(net, classes=CLASSES, size=SIZE, memory=m).micro_batch for m in (1, 200_000, 400_000, 1 << 40)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 1
     assert sizes[-1] == 256

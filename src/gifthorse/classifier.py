@@ -26,8 +26,12 @@ from gifthorse.records import Ground
 
 __all__ = ["Classifier", "Counter", "bfloat16_is_fast", "pin", "resolve"]
 
-MEMORY = 1 << 29
-"""Bytes that one micro-batch's activations may take (512 MiB); our choice."""
+MEMORY = 2 << 30
+"""Bytes that a tool may take at work, above what one image needs (2 GiB)."""
+
+TIMES = 4
+"""How often the activations of a micro-batch may be in memory at once: as they are, for the references that a rule
+compares them with, as the rule's own slopes, and as what comes back."""
 
 LARGEST_BATCH = 256
 
@@ -84,7 +88,8 @@ class Classifier:
         precision: given as ``auto``, ``float32`` or ``bfloat16``; afterwards as resolved. ``auto`` takes bfloat16 only
             for convolutional networks on hardware that has it. Logits are float32 all the same.
         output: index or key of the logits where the module returns several things.
-        memory: bytes that a micro-batch may take, see :attr:`micro_batch`.
+        memory: bytes that a tool may take, whatever the number of samples, above what one image needs; see
+            :attr:`micro_batch`. 2 GiB by default.
 
     Raises:
         InputError: the module does not turn one image into one logit a class.
@@ -102,6 +107,7 @@ class Classifier:
     output: int | str | None = None
     memory: int = MEMORY
     _counters: list[Counter] = field(init=False, default_factory=list)
+    _perturbed: str = field(init=False, default="float32")
 
     def __post_init__(self) -> None:
         self.classes = tuple(self.classes)
@@ -145,11 +151,12 @@ class Classifier:
 
     @property
     def micro_batch(self) -> int:
-        """Images that one pass takes: the largest power of two (at most 256) whose activations fit into ``memory``.
+        """Images that one pass takes: the largest power of two (at most 256) that fits into ``memory``.
 
-        A function of the architecture and of settings, never of free memory: one key, one batch, the same bits.
+        Each takes :data:`TIMES` its activations. A function of the architecture and of settings, never of free memory:
+        one key, one batch, the same bits.
         """
-        fits = max(1, self.memory // max(1, self._bytes))
+        fits = max(1, self.memory // max(1, TIMES * self._bytes))
         return min(LARGEST_BATCH, 1 << (fits.bit_length() - 1))
 
     @cached_property
@@ -295,16 +302,37 @@ class Classifier:
     def in_float32(self) -> Iterator[None]:
         """Run in float32 while the block runs, whatever the precision.
 
-        For attribution: it reads differences of logits, which are smaller than bfloat16's steps (a small network gave
-        constant maps).
+        For attribution: differences of logits may be smaller than bfloat16's steps (a small network's maps were flat).
         """
-        precision, self.precision = self.precision, "float32"
+        with self._in("float32"):
+            yield
+
+    @contextlib.contextmanager
+    def perturbing_in(self, precision: str) -> Iterator[None]:
+        """Let methods that perturb images run the network in a precision while the block runs; else it is float32.
+
+        Whether maps stay as they are is for the caller to find out.
+        """
+        before, self._perturbed = self._perturbed, precision
         try:
             yield
         finally:
-            self.precision = precision
+            self._perturbed = before
+
+    def perturbed(self, images: Tensor) -> Tensor:
+        """As :meth:`logits`, in the precision of :meth:`perturbing_in`."""
+        with self._in(self._perturbed):
+            return self.logits(images)
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _in(self, precision: str) -> Iterator[None]:
+        before, self.precision = self.precision, precision
+        try:
+            yield
+        finally:
+            self.precision = before
 
     def _takes(self, layout: torch.memory_format) -> bool:
         """Whether a grey image goes through in a layout: a module that calls ``view`` may ask for the default one."""

@@ -66,7 +66,7 @@ def test_the_pace_rises_in_a_line_and_falls_as_a_cosine() -> None:
 def test_small_micro_batches_give_the_same_findings(name: str) -> None:
     wide = classifier("reused")
     narrow = Classifier(
-        wide.module, classes=wide.classes, size=wide.size, mean=wide.mean, std=wide.std, memory=20_000, device="cpu",
+        wide.module, classes=wide.classes, size=wide.size, mean=wide.mean, std=wide.std, memory=80_000, device="cpu",
         precision="float32",
     )  # fmt: skip
     assert narrow.micro_batch < 3 < wide.micro_batch
@@ -192,3 +192,12 @@ def test_maps_are_made_in_float32_whatever_the_classifier_runs_in(name: str) -> 
     images = pictures(2)
     exact, near = (tool(name)(classifier("reused", precision), images, 1) for precision in ("float32", "bfloat16"))
     torch.testing.assert_close(near.values, exact.values, atol=1e-6, rtol=1e-4)
+
+
+def test_integrated_gradients_say_how_many_images_stay_above_the_tolerance() -> None:
+    network, images = classifier("reused"), pictures(3)
+    short = tool("integrated_gradients", steps=1, most=2, tolerance=1e-7)(network, images, 1)
+    assert short.notes["steps"].tolist() == [2, 2, 2]
+    assert "completeness error above 1e-07 after the most steps: 3 of 3 images" in short.hints
+    long = tool("integrated_gradients", steps=50, tolerance=1.0)(network, images, 1)
+    assert "completeness error above 1 after the most steps: 0 of 3 images" in long.hints

@@ -16,10 +16,11 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import GifthorseError, HostileFile, InputError, UsageError, nearest
 from gifthorse.images import from_uint8
 from gifthorse.registry import base, own_settings
-from gifthorse.report import own_maps
+from gifthorse.report import own_maps, words
 from gifthorse.report.pictures import own_scale
+from gifthorse.stages.precision import decide
 from gifthorse.tools import TOOLS
-from gifthorse.tools.base import Attribution
+from gifthorse.tools.base import Attribution, Maps
 from gifthorse.zoo import NETWORKS, torchvision_networks
 from gifthorse.zoo.folder import SUFFIXES
 from gifthorse.zoo.framing import framed
@@ -230,14 +231,26 @@ def _tried(
 ) -> own_maps.Attempt:
     row = TOOLS[base(name)]
     told: dict[str, Any] = {"name": name, "source": row.source, "settings": tool.settings, "floor": row.floor}
+    network, images, targets = about
+
+    def explain(n: int) -> Maps:
+        return tool(network, images[:n], targets[:n], references=references, seed=seed)
+
     try:
-        made = tool(*about, references=references, seed=seed)
+        precision = decide(tool, network, explain, len(images))
+        with network.perturbing_in(precision.used):
+            made = explain(len(images))
     except GifthorseError as refusal:
         reason = f"{refusal.cause}; try: {refusal.remedy}".replace("references=images", "--references FOLDER")
         return own_maps.Attempt(**told, maps=None, refusal=reason)
     cost = made.cost
     return own_maps.Attempt(
-        **told, maps=made.values.numpy(), seconds=cost.seconds, forward=cost.forward, backward=cost.backward
+        **told,
+        maps=made.values.numpy(),
+        notes=(words.precision(precision), *made.hints),
+        seconds=cost.seconds,
+        forward=cost.forward,
+        backward=cost.backward,
     )
 
 
@@ -314,6 +327,7 @@ def document(answer: Answer) -> dict[str, Any]:
                 "seconds": a.seconds,
                 "forward": a.forward,
                 "backward": a.backward,
+                "notes": list(a.notes),
                 "maps": [] if a.maps is None else _ranges(a.maps),
             }
             for a in answer.attempts

@@ -5,7 +5,17 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
-from gifthorse.records.findings import Effect, Evidence, Finding, Insertion, Measure, Recovery, Trial, Verdict
+from gifthorse.records.findings import (
+    Effect,
+    Evidence,
+    Finding,
+    Insertion,
+    Measure,
+    Precision,
+    Recovery,
+    Trial,
+    Verdict,
+)
 from gifthorse.records.implants import (
     Brief,
     Case,
@@ -57,6 +67,7 @@ __all__ = [
     "Option",
     "Plan",
     "Planting",
+    "Precision",
     "Probes",
     "Protocol",
     "Question",

@@ -36,6 +36,27 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Precision:
+    """The arithmetic that a method's maps were made in, and what that was decided by.
+
+    Attributes:
+        used: ``float32`` or ``bfloat16``.
+        reason: in words.
+        correlation: Pearson's, of the bfloat16 map with the float32 map, mean over the images that were tried; None
+            where none was, or where it does not exist.
+        moved: how far an image's score (Pearson's correlation of its map with the trigger's square) is from that in
+            float32, mean over the same images; None where there is no square.
+        tried: images that the method explained in both.
+    """
+
+    used: str
+    reason: str
+    correlation: float | None = None
+    moved: float | None = None
+    tried: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What one tool left about one case, with what made it.
 
@@ -46,6 +67,8 @@ class Evidence:
         maps: file of ``(n, H, W)`` float32 heat maps, in the probes' order.
         explained: number of maps.
         refusal: why the tool could not do this case, instead of all the rest.
+        hints: what the method found out about its own work, in words.
+        precision: of an attribution method.
     """
 
     tool: Spec
@@ -60,6 +83,7 @@ class Evidence:
     explained: int = 0
     refusal: str | None = None
     hints: tuple[str, ...] = ()
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,21 @@ def attribution(desk: Desk, network: str) -> Attribution | None:
         dropped=_dropped(pieces),
         compared=compared(desk, network),
         measures=measures(desk, network),
+        made=_made(pieces),
     )
+
+
+def _made(pieces: Pieces) -> tuple[Fact, ...]:
+    """What a tool says of its work, where it says anything; its arithmetic once where it is the same everywhere."""
+    found: dict[str, tuple[dict[str, None], list[str]]] = {}
+    for puzzle, kept in pieces:
+        arithmetic, told = found.setdefault(kept.record.tool.name, ({}, []))
+        if kept.record.precision is not None:
+            arithmetic[words.precision(kept.record.precision)] = None
+        if kept.record.hints:
+            told.append(f"{puzzle.name}: {'; '.join(kept.record.hints)}")
+    texts = {tool: ". ".join([*arithmetic, *told]) for tool, (arithmetic, told) in found.items()}
+    return tuple(Fact(name=tool, text=f"{text}.") for tool, text in sorted(texts.items()) if text)
 
 
 def _dropped(pieces: Pieces) -> str:

@@ -211,6 +211,7 @@ class Attribution:
         dropped: triggered images on which the trojan did not fire, which nobody explains.
         compared: each tool against the edge detector, or None where there was none.
         measures: every measure of every tool, in two tables.
+        made: for each tool its arithmetic, and what it found out about its own work on each trojan.
     """
 
     anchor: str
@@ -220,3 +221,4 @@ class Attribution:
     dropped: str
     compared: Compared | None
     measures: tuple[MeasureTable, ...]
+    made: tuple[Fact, ...]

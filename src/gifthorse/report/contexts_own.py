@@ -57,6 +57,7 @@ class Method:
         source: where it comes from.
         settings: all of them, in a line.
         cost: images through the network and time, or an empty string where it refused.
+        notes: its arithmetic, and what it found out about its own work.
         refusal: why it gave no map, or an empty string.
     """
 
@@ -65,6 +66,7 @@ class Method:
     source: str
     settings: str
     cost: str
+    notes: tuple[str, ...]
     refusal: str
 
 

@@ -50,6 +50,7 @@ class Attempt:
         floor: whether it never looks at the network.
         maps: ``(N, size, size)`` raw, or None where it refused.
         refusal: why it gave none.
+        notes: its arithmetic, and what it found out about its own work, in words.
         seconds, forward, backward: what it cost, in images through the network.
     """
 
@@ -59,6 +60,7 @@ class Attempt:
     maps: Floats | None
     refusal: str = ""
     floor: bool = False
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     forward: int = 0
     backward: int = 0
@@ -127,5 +129,6 @@ def _method(attempt: Attempt) -> Method:
         source=attempt.source,
         settings=words.settings(dict(attempt.settings)),
         cost="" if attempt.refusal else passes,
+        notes=attempt.notes,
         refusal=attempt.refusal,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gifthorse.records import Interval, plain
+from gifthorse.records import Interval, Precision, plain
 
 MINUS = "−"
 DASH = "–"
@@ -183,3 +183,11 @@ def data(value: Any, limit: int | None = None) -> str:
 def settings(values: dict[str, Any]) -> str:
     """Settings in one line: ``steps=256, rate=0.05``."""
     return ", ".join(f"{name}={json.dumps(plain(values[name]), ensure_ascii=False)}" for name in sorted(values))
+
+
+def precision(told: Precision) -> str:
+    """The arithmetic of maps in a line: what was used, why, and the figures where both were tried."""
+    figures = [] if told.correlation is None else [f"correlation with float32 {score(told.correlation, 4)}"]
+    figures += [] if told.moved is None else [f"score moved by {score(told.moved, 4)}"]
+    tried = f"; {', '.join(figures)}, on {counted(told.tried, 'image')}" if figures else ""
+    return f"{told.used}: {told.reason}{tried}"

@@ -38,10 +38,11 @@ from gifthorse.records import (
 from gifthorse.registry import own_settings
 from gifthorse.stages.keys import CODE
 from gifthorse.stages.networks import classifier
+from gifthorse.stages.precision import decide
 from gifthorse.statistics import bootstrap_mean
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
-from gifthorse.tools.base import Attribution, Clean, Tool
+from gifthorse.tools.base import Attribution, Clean, Maps, Tool
 
 HERE = "gifthorse.stages.diagnose"
 
@@ -171,11 +172,18 @@ def _explain(tool: Attribution, made: Evidence, at: tuple[Store, Cell, Draft]) -
     references = im.from_uint8(unit.images(case.brief.fit))
     targets = torch.full((count,), case.probes.target)
     expected = max(cell.weight - AROUND, 1.0)
+
+    def explain(n: int) -> Maps:
+        return tool(network, images[:n], targets[:n], references=references, seed=made.seed)
+
+    squares = unit.images(case.probes.squares)[:count, 0] > 127
     with network.counting(lambda passes: draft.progress(passes / expected)) as passed:
-        maps = tool(network, images, targets, references=references, seed=made.seed)
+        precision = decide(tool, network, explain, count, squares)
+        with network.perturbing_in(precision.used):
+            maps = explain(count)
     draft.count(forward=passed.forward, backward=passed.backward)
     draft.array("maps.npy", maps.values.cpu().numpy())
-    return replace(made, maps="maps.npy", explained=count, hints=maps.hints)
+    return replace(made, maps="maps.npy", explained=count, hints=maps.hints, precision=precision)
 
 
 def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evidence:

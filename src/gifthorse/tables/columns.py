@@ -35,6 +35,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "n_excluded": COUNT, "excluded_reason": TEXT, "not_scored": TEXT, "note": TEXT,
         "interval": TEXT, "scores": NUMBERS, "judge": TEXT, "judge_version": COUNT, "tool_version": COUNT,
         "seed": COUNT, "evidence": TEXT, "key": TEXT, "oracle": TRUTH,
+        "precision": TEXT, "precision_reason": TEXT, "precision_correlation": NUMBER, "precision_moved": NUMBER,
+        "hints": TEXTS,
     },
     "match": {
         "network": TEXT, "tool": TEXT, "trojan": TEXT, "judge": TEXT, "value": NUMBER, "low": NUMBER, "high": NUMBER,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from gifthorse.records import Case, Detection, Effect, Gate, Interval, Measure, Trial, Verdict
+from gifthorse.records import Case, Detection, Effect, Evidence, Gate, Interval, Measure, Trial, Verdict
 from gifthorse.store import Unit
 from gifthorse.tables.found import MEASURES, Found, Row
 
@@ -100,8 +100,23 @@ def footprint_rows(found: Found) -> Iterator[Row]:
                 "lower_is_better": name in LOWER_IS_BETTER,
                 **_left_out(verdict, there.get(name)),
                 "oracle": found.oracle(verdict),
+                **_made(found.evidence.get(verdict.evidence)),
                 "not_scored": None if name in there else verdict.not_scored or "the judge did not give this measure",
             }
+
+
+def _made(evidence: Evidence | None) -> Row:
+    """The arithmetic of the maps, and what the tool found out about its own work."""
+    if evidence is None or evidence.precision is None:
+        return {"hints": list(evidence.hints) if evidence else None}
+    told = evidence.precision
+    return {
+        "precision": told.used,
+        "precision_reason": told.reason,
+        "precision_correlation": told.correlation,
+        "precision_moved": told.moved,
+        "hints": list(evidence.hints),
+    }
 
 
 def match_rows(found: Found) -> Iterator[Row]:

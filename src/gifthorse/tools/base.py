@@ -103,8 +103,8 @@ class Maps:
 
     Attributes:
         notes: what the method found out beside its maps, by name, one number an image or one a pixel: steps that it
-            took, how far the maps are from adding up to what they should, their standard error. Evidence keeps them as
-            hints.
+            took, how far the maps are from adding up to what they should (true or false: whether it stayed too far),
+            their standard error. Evidence keeps them as hints.
     """
 
     values: Tensor
@@ -114,12 +114,8 @@ class Maps:
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """The notes in words: smallest, mean and largest."""
-        return tuple(
-            f"{name}: {float(told.min()):.3g} to {float(told.max()):.3g}, mean {float(told.mean()):.3g}"
-            for name, told in self.notes.items()
-            if told.numel()
-        )
+        """The notes in words: how many, or smallest, mean and largest."""
+        return tuple(_in_words(name, told) for name, told in self.notes.items() if told.numel())
 
     @property
     def constant(self) -> tuple[int, ...]:
@@ -128,14 +124,22 @@ class Maps:
         return tuple(torch.nonzero(flat.amax(1) == flat.amin(1)).flatten().tolist())
 
 
+def _in_words(name: str, told: Tensor) -> str:
+    if told.dtype == torch.bool:
+        return f"{name}: {int(told.sum())} of {len(told)} images"
+    return f"{name}: {float(told.min()):.3g} to {float(told.max()):.3g}, mean {float(told.mean()):.3g}"
+
+
 class Attribution(Tool):
     """Explains why images get a logit: which pixels matter.
 
     Attributes:
+        perturbs: whether it only runs perturbed images forward: where its maps stay as they are, in bfloat16 too.
         passes: forward and backward passes that an image takes, roughly, by a method that needs gradients: for those
             who wait.
     """
 
+    perturbs: ClassVar[bool] = False
     passes: ClassVar[float] = 2.0
 
     @final
@@ -149,7 +153,7 @@ class Attribution(Tool):
         seed: int = 0,
         batch: int | None = None,
     ) -> Maps:
-        """One heat map for each image, in float32 whatever the classifier's precision.
+        """One heat map for each image, in float32 whatever the classifier's precision (but see ``perturbs``).
 
         Args:
             images: ``(N, 3, H, W)`` in [0, 1].

@@ -29,6 +29,8 @@ class FeatureAblation(Attribution):
             for occlusion, is our choice.
     """
 
+    perturbs = True
+
     features: str = "grid"
     cells: int = 8
     segments: int = 64

@@ -33,6 +33,7 @@ class FeaturePermutation(Attribution):
     """
 
     needs = frozenset({"clean_images"})
+    perturbs = True
 
     features: str = "grid"
     cells: int = 8
@@ -45,11 +46,13 @@ class FeaturePermutation(Attribution):
             raise UsageError(f"draws is {self.draws}", "a whole number from 1")
 
     def _explain(self, explained: Explained) -> Tensor:
-        pools = [_pool(explained, image) for image in explained.images]
+        pool = references(explained, "the pool that features are drawn from is the references")
+        others = [_others(pool, image) for image in explained.images]
         cuts = cut(explained.images, self.features, self.cells, self.segments)
-        given = zip(cuts, pools, explained.generators, strict=True)
+        given = zip(cuts, others, explained.generators, strict=True)
         plans = (
-            (_plan(parts, pool, self._drawn(parts.count, len(pool), source)), parts) for parts, pool, source in given
+            (_plan(parts, pool, mine[self._drawn(parts.count, len(mine), source)]), parts)
+            for parts, mine, source in given
         )
         maps, errors = [], []
         for logits, parts in outputs(explained, plans):
@@ -66,13 +69,12 @@ class FeaturePermutation(Attribution):
         return torch.stack([torch.randperm(pool, generator=source)[: self.draws] for _ in range(count)])
 
 
-def _pool(explained: Explained, image: Tensor) -> Tensor:
-    """The references that are not the image, ``(M, 3, H, W)``."""
-    pool = references(explained, "the pool that features are drawn from is the references")
-    others = (pool != image).flatten(1).any(1)
-    if not bool(others.any()):
+def _others(pool: Tensor, image: Tensor) -> Tensor:
+    """Which of a pool are not the image, ``(M,)`` indices on the CPU; one after the other, so that none is copied."""
+    others = torch.tensor([index for index, one in enumerate(pool) if not torch.equal(one, image)])
+    if not len(others):
         raise InputError("every reference is the image that is explained", "references=other images")
-    return pool if bool(others.all()) else pool[others]
+    return others
 
 
 def _plan(parts: Parts, pool: Tensor, drawn: Tensor) -> Plan:

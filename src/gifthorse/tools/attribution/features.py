@@ -11,6 +11,8 @@ Positive values raise the explained logit.
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,11 @@ FEATURES = ("grid", "superpixels")
 
 COMPACTNESS = 10.0
 """Of SLIC: how much nearness counts beside colour. scikit-image's default."""
+
+KEPT = 128
+"""Images whose superpixels a process keeps: five methods cut the same images. At 224 pixels they take 26 MB."""
+
+_CUTS: OrderedDict[tuple[str, tuple[int, ...], int], tuple[Tensor, int]] = OrderedDict()
 
 
 def check_features(features: str, cells: int, segments: int) -> None:
@@ -123,8 +130,15 @@ def _grid(image: Tensor, cells: int) -> Parts:
 
 
 def _superpixels(image: Tensor, segments: int) -> Parts:
-    picture = image.permute(1, 2, 0).double().cpu().numpy()
-    labels = slic(picture, n_segments=segments, compactness=COMPACTNESS, start_label=0, channel_axis=-1)
-    names, dense = np.unique(labels, return_inverse=True)
-    of = torch.from_numpy(dense.reshape(labels.shape).astype(np.int32))
-    return Parts(of=of.to(image.device), count=len(names))
+    """SLIC draws nothing, so that what is kept is, bit for bit, what would be made again."""
+    picture = image.permute(1, 2, 0).float().cpu().contiguous().numpy()
+    known = hashlib.sha256(picture.tobytes()).hexdigest(), picture.shape, segments
+    if known not in _CUTS:
+        labels = slic(picture.astype(np.float64), segments, COMPACTNESS, start_label=0, channel_axis=-1)
+        names, dense = np.unique(labels, return_inverse=True)
+        _CUTS[known] = torch.from_numpy(dense.reshape(labels.shape).astype(np.int32)), len(names)
+        if len(_CUTS) > KEPT:
+            _CUTS.popitem(last=False)
+    _CUTS.move_to_end(known)
+    of, count = _CUTS[known]
+    return Parts(of=of.to(image.device), count=count)

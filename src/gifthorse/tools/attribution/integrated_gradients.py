@@ -22,7 +22,8 @@ class IntegratedGradients(Attribution):
     Sundararajan, Taly and Yan 2017, "Axiomatic Attribution for Deep Networks", section 3, through Captum's
     ``IntegratedGradients`` (Gauss-Legendre points). Differs in the number of steps: where a map does not add up to the
     difference of the two logits (completeness, proposition 1), the steps are doubled for that image until it does. The
-    steps of each image and its remaining error are in the notes; each step is a forward and a backward pass.
+    steps of each image and its remaining error are in the notes, with how many images were left above the tolerance;
+    each step is a forward and a backward pass.
 
     Attributes:
         baseline: a value in [0, 1], or ``"mean"``, the mean of the references, pixel by pixel. Black as in the paper;
@@ -71,6 +72,7 @@ class IntegratedGradients(Attribution):
                 break
         explained.notes["steps"] = taken.float()
         explained.notes["completeness error"] = error
+        explained.notes[f"completeness error above {self.tolerance:.3g} after the most steps"] = error > self.tolerance
         return reduce_channels(values, self.sign, self.channels)
 
     def _difference(self, explained: Explained, baseline: Tensor) -> Tensor:

@@ -43,6 +43,8 @@ class KernelShap(Attribution):
             than there are parts, the shortest values that fit are given.
     """
 
+    perturbs = True
+
     features: str = "grid"
     cells: int = 8
     segments: int = 64

@@ -50,6 +50,8 @@ class Lime(Attribution):
             coefficients by about as much, and makes the equations solvable whatever the samples.
     """
 
+    perturbs = True
+
     features: str = "grid"
     cells: int = 8
     segments: int = 64

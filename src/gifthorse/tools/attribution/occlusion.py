@@ -28,6 +28,8 @@ class Occlusion(Attribution):
             in the paper, unless told otherwise.
     """
 
+    perturbs = True
+
     window: float = 0.125
     stride: float = 0.0625
     baseline: float | str = 0.5

@@ -3,7 +3,8 @@
 A method states a :class:`Plan` for each image, and :func:`outputs` runs all plans as one stream of rows: a batch may
 end one image and begin the next, and is never larger than ``explained.batch``. Rows are made when their batch is, into
 one buffer that every batch uses again: whatever the number of samples, there are as many perturbed images in memory as
-one batch has. Nothing needs a gradient, so the network runs under ``torch.inference_mode``.
+one batch has. Nothing needs a gradient, so the network runs under ``torch.inference_mode``; in float32, but where
+:meth:`~gifthorse.classifier.Classifier.perturbing_in` says bfloat16.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class _Batch:
             torch.tensor(owners, device=targets.device)
         )
         with torch.inference_mode():
-            logits = classifier.logits(self._buffer[: self._used])
+            logits = classifier.perturbed(self._buffer[: self._used])
             found = logits.gather(1, chosen[:, None])[:, 0].double().cpu()
             for (_, place), part in zip(self._stretches, torch.split(found, owners), strict=True):
                 place.copy_(part)

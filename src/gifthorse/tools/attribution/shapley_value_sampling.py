@@ -36,6 +36,8 @@ class ShapleyValueSampling(Attribution):
         orders: an even number. Eight are our choice, so that 64 parts cost 506 passes, as LIME's samples do.
     """
 
+    perturbs = True
+
     features: str = "grid"
     cells: int = 8
     segments: int = 64
