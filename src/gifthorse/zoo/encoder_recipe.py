@@ -34,7 +34,13 @@ THIRD = (
 )
 """Those of the third: things beside those that the second's weights take them for, and many textures in each batch."""
 
-TRAININGS = {"first": FIRST, "second": SECOND, "third": THIRD}
+FOURTH = (
+    400,
+    replace(THIRD[1], seed=3, learning_rate=1.5e-3, alike=8, textures=0.15, tinted=0.16, every=25),
+)
+"""Those of the fourth: the same with larger groups, and more drawings in colours that are not their own."""
+
+TRAININGS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH}
 """One after the other, each from the weights of the one before."""
 
 CURVE = 20
