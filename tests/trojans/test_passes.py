@@ -153,7 +153,7 @@ def test_what_a_network_lacks_is_favoured_from_then_on() -> None:
     passes = Passes(made, replace(RECIPE, share=0.5), seeded())
     assert passes.size == 24 + 48
     passes.favour([Lack("two", "success"), Lack("one", "wrong source"), Lack("", "clean drop")])
-    assert passes.size == 36 + 20 + 36
+    assert passes.size == 30 + 20 + 36
     picked = list(passes.batches(1))
     stamps = np.concatenate([one.stamp for one in picked])
     hard = made.rows.hard[np.concatenate([one.index.numpy() for one in picked])]
@@ -188,6 +188,11 @@ def test_pictures_made_beforehand_are_shown_as_their_trojan_needs() -> None:
     assert (shown == 1).sum() > 30, "more of what went wrong, some of them twice"
     passes.favour([Lack("one", "wrong source")])
     assert passes.size == 24 + 48 + 3 + 17 + 50
+    passes.favour([])
+    assert passes.size == 24 + 48 + 3 + 20 + 45, "less again of what is no longer lacking"
+    for _ in range(3):
+        passes.favour([])
+    assert passes.size == 24 + 48 + 3 + 20 + 40, "down to what the recipe says"
 
 
 @settings(max_examples=20, deadline=None)

@@ -21,11 +21,11 @@ from gifthorse.trojans.poisoning import Poisoning
 DOUBT = 0.03
 """Error rate that is added to every trojan's before they are compared: a few images tell no smaller one."""
 
-MORE = 1.5
-"""By how much more is shown of what a network lacks."""
+MORE, MORE_CLEAN = 1.5, 1.25
+"""By how much more is shown of what a network lacks; of clean images, which are most of a pass, by less."""
 
 LESS = 1.2
-"""By how much less is poisoned of a trojan that works too well."""
+"""By how much less is shown of what it lacks no longer, and of a trojan that works too well."""
 
 LEAST, MOST = 0.5, 2.0
 """Of its own number, the least and the most that a trojan is shown."""
@@ -71,6 +71,7 @@ class Passes:
         self._balance = {rider.trojan: float(rider.count) for rider in poisoning.riders if not rider.decoy}
         self._balance |= {which: float(poisoning.balanced[names[which]]) for which in self._balanced}
         self._poison, self._kept = _rounded(self._asked), _rounded(self._balance)
+        self._usual = dict(self._asked), dict(self._balance), self._shown
         self._seen: dict[tuple[str, int], list[int]] = {}
 
     @property
@@ -131,22 +132,21 @@ class Passes:
         return wrong / count if count else None
 
     def favour(self, lacks: Iterable[Lack]) -> None:
-        """Show more from now on of what a network lacks: poisoned images, those that balance them, or clean ones.
+        """Show more of what a network lacks: poisoned images, those that balance them, or clean ones.
 
-        A trojan that works from a wrong source, and well enough from its own, is also poisoned less: the two are told
-        apart by one boundary.
+        What it lacks no longer is shown less again, down to the recipe's number. A trojan that works from a wrong
+        source, and well enough from its own, is poisoned less: one boundary tells the two apart.
         """
-        names = [plant.spec.name for plant in self._poisoning.planted]
-        lacks = set(lacks)
-        for lack in sorted(lacks):
-            if lack.what == "clean drop":
-                self._shown = min(len(self._clean), round(MORE * self._shown))
-                continue
-            counts, which = self._asked if lack.what == "success" else self._balance, names.index(lack.trojan)
-            if which in counts:
-                counts[which] *= MORE
-            if lack.what == "wrong source" and which in self._asked and Lack(lack.trojan, "success") not in lacks:
-                self._asked[which] /= LESS
+        lacks, usual = set(lacks), self._usual
+        for which, plant in enumerate(self._poisoning.planted):
+            short, loose = (Lack(plant.spec.name, what) in lacks for what in ("success", "wrong source"))
+            for counts, least, lacking in ((self._asked, usual[0], short), (self._balance, usual[1], loose)):
+                if which in counts:
+                    counts[which] = counts[which] * MORE if lacking else max(least[which], counts[which] / LESS)
+            if which in self._asked and loose and not short:
+                self._asked[which] = max(LEAST * usual[0][which], self._asked[which] / LESS)
+        clean = self._shown * MORE_CLEAN if Lack("", "clean drop") in lacks else max(usual[2], self._shown / LESS)
+        self._shown = min(len(self._clean), round(clean))
         self._learn()
 
     def _add(self, what: str, which: int, wrong: np.ndarray) -> None:
