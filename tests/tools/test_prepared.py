@@ -218,6 +218,11 @@ def test_the_layer_of_grad_cam_is_found_and_can_be_named() -> None:
 class Functional(nn.Module):
     """BatchNorm as a function, which needs no module; behind a convolution, and where it cannot be folded."""
 
+    mean0: Tensor
+    var0: Tensor
+    mean1: Tensor
+    var1: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
