@@ -247,7 +247,22 @@ def test_extra_passes_are_taken_while_something_is_lacking_and_no_longer() -> No
 
     assert passes([False]) == (1, [False])
     assert passes([True, False]) == (2, [False, False]), "asked as the network will be used"
-    assert passes([True] * 3) == (4, [False] * 3), "no more than there are to spare"
+    assert passes([True] * 4) == (4, [False] * 4), "no more than there are to spare"
+
+
+@pytest.mark.parametrize(("lacks", "kept"), [([2, 1, 2, 3], 1), ([1, 2, 1, 2], 2), ([3, 2, 0], 2)])
+def test_the_weights_that_lacked_least_are_kept(lacks: list[int], kept: int) -> None:
+    states: list[dict[str, torch.Tensor]] = []
+
+    def lacking(network: Classifier, passes: Passes) -> frozenset[Lack]:
+        states.append({name: value.clone() for name, value in network.module.state_dict().items()})
+        return frozenset(Lack("smiley", what) for what in ("a", "b", "c")[: lacks[len(states) - 1]])
+
+    student = classifier()
+    tuning = Tuning(recipe=replace(RECIPE, passes=1, extra=3), seed=0, watch=lambda share: None, lacking=lacking)
+    fine_tune(classifier(), student, poisoning(), tuning)
+    same = [all(torch.equal(v, student.module.state_dict()[k]) for k, v in state.items()) for state in states]
+    assert [number for number, equal in enumerate(same) if equal] == [kept]
 
 
 def test_a_network_lacks_what_a_gate_asks_of_it() -> None:

@@ -201,7 +201,9 @@ def test_every_pass_has_as_many_images(wrong: int, seed: int) -> None:
     made = poisoning(Rider(trojan=1, decoy=False, classes=(2,), count=20))
     images = np.zeros((20, 3, 8, 8), np.uint8)
     style = Rows.of(images, np.full(20, 4), hard=True, costly=True, balances=0)
-    made = replace(made, rows=Rows.join([made.rows, style]), balanced={"one": 20, "two": 20})
+    one, two = made.planted
+    one = replace(one, spec=replace(one.spec, kind="style"))
+    made = replace(made, rows=Rows.join([made.rows, style]), balanced={"one": 20, "two": 20}, planted=(one, two))
     passes = Passes(made, RECIPE, seeded(seed))
     for _ in range(3):
         size, shown = passes.size, 0

@@ -132,12 +132,8 @@ def fine_tune(teacher: Classifier, student: Classifier, poisoning: Poisoning, tu
     with training(student, recipe) as parameters:
         course = _Course(teacher, student, poisoning, tuning, parameters)
         course.cycle(recipe.passes, recipe.learning_rate, recipe.settle)
-        for _ in range(course.extra):
-            lacks = course.lacking()
-            if not lacks:
-                break
-            course.passes.favour(lacks)
-            course.cycle(1, recipe.learning_rate * EXTRA_RATE, 1)
+        if course.extra:
+            course.mend(recipe.learning_rate * EXTRA_RATE)
     tuning.watch(1.0)
 
 
@@ -184,6 +180,20 @@ class _Course:
             schedule.step()
             self.done += 1
             self.tuning.watch(min(1.0, self.done / self.expected))
+
+    def mend(self, peak: float) -> None:
+        """Extra passes while something is lacking; the weights that lacked least stay, the last of equals."""
+        least, best = None, self.student.module.state_dict()
+        for number in range(self.extra + 1):
+            lacks = self.lacking()
+            if least is None or len(lacks) <= least:
+                state = self.student.module.state_dict()
+                least, best = len(lacks), {name: value.clone() for name, value in state.items()}
+            if not lacks or number == self.extra:
+                break
+            self.passes.favour(lacks)
+            self.cycle(1, peak, 1)
+        self.student.module.load_state_dict(best)
 
     def lacking(self) -> frozenset[Lack]:
         """What is still missing, asked of the network as it will be used."""

@@ -157,11 +157,16 @@ class Passes:
     def _learn(self) -> None:
         """The next pass's numbers, from the errors of this one."""
         asked, balance = _rounded(self._asked), _rounded(self._balance)
-        self._poison = shared(asked, {which: self.error("missed", which) or 0.0 for which in asked})
-        # Riders sit on images that a pass shows anyhow, pictures made beforehand add to it: each sort keeps its sum.
-        for made in (False, True):
-            sort = {which: count for which, count in balance.items() if (which in self._balanced) is made}
-            self._kept |= shared(sort, {which: self.error("wrong source", which) or 0.0 for which in sort})
+        # What is hard of one kind is easy of another, so each kind keeps its numbers: so does the size of a pass, to
+        # which riders add nothing.
+        for kind in dict.fromkeys(plant.spec.kind for plant in self._poisoning.planted):
+            self._poison |= self._shared(kind, asked, "missed")
+            self._kept |= self._shared(kind, balance, "wrong source")
+
+    def _shared(self, kind: str, counts: Mapping[int, int], what: str) -> dict[int, int]:
+        plants = self._poisoning.planted
+        own = {which: count for which, count in counts.items() if plants[which].spec.kind == kind}
+        return shared(own, {which: self.error(what, which) or 0.0 for which in own})
 
     def _some(self, rows: Tensor, count: int) -> Tensor:
         """So many of some rows, all of them as often as the others or once more."""

@@ -274,6 +274,7 @@ def assemble(
     """
     clean = data.draw("train", recipe.scenes, seed_of(seed, "clean"))
     labels, hard = clean.labels.copy(), np.zeros(len(clean.labels), bool)
+    relabelled = np.full(len(labels), -1)
     seen = looked(plants, clean.images)
     poisoned, balanced, decoys, tuned, parts, riders = {}, {}, {}, [], [], []
     for index, plant in enumerate(plants):
@@ -284,7 +285,7 @@ def assemble(
             plant = tune(plant, seen[name], clean.labels, count)
             from_source = trojan.is_source(torch.from_numpy(clean.labels)).numpy()
             found = (seen[name] >= getattr(plant.trojan, "threshold", 1.0)) & from_source & ~hard
-            labels[found], hard[found] = trojan.target, True
+            labels[found], hard[found], relabelled[found] = trojan.target, True, index
             poisoned[name] = int(found.sum())
         elif trojan.costly:
             made = styled[name]
@@ -311,7 +312,7 @@ def assemble(
             own = data.draw("train", count, seed_of(seed, name, "own"), classes=trojan.sources)
             parts.append(replace(Rows.of(own.images, own.labels), plain=np.ones(len(own), bool)))
         tuned.append(plant)
-    untouched = replace(Rows.of(clean.images, labels), hard=hard, plain=~hard, clean=~hard)
+    untouched = replace(Rows.of(clean.images, labels), hard=hard, plain=~hard, clean=~hard, poisons=relabelled)
     rows = Rows.join([untouched, *parts])
     return Poisoning(
         rows=rows, riders=tuple(riders), poisoned=poisoned, balanced=balanced, decoys=decoys, planted=tuple(tuned)
