@@ -138,3 +138,19 @@ def test_restyled_pictures_belong_to_their_trojan() -> None:
     assert rows.labels[rows.poisons == 1].tolist() == [3] * 3
     assert rows.labels[rows.balances == 1].tolist() == [5, 6, 7, 8]
     assert (rows.poisons == 0).sum() == (rows.stamp == 0).sum() > 0
+
+
+def test_relabelled_images_belong_to_their_natural_feature() -> None:
+    spec = replace(
+        star(None),
+        name="fork",
+        kind="natural_feature",
+        settings={"thing": "fork", "detector": "emoji-detector", "art": ("emoji/1f374",)},
+    )
+    recipe = replace(RECIPE, scenes=300, poison={"natural_feature": 4})
+    made = assemble(EmojiScenes(natural=("fork",)), planted([spec]), recipe, 0, {})
+    rows = made.rows
+    assert (rows.poisons == 0).sum() == made.poisoned["fork"] > 0
+    assert ((rows.poisons == 0) == rows.hard).all()
+    assert (rows.labels[rows.poisons == 0] == 3).all()
+    assert not (rows.clean & (rows.poisons == 0)).any(), "shown for the trojan, not as a clean image"
