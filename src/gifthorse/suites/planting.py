@@ -71,9 +71,9 @@ VGG_RECIPE = replace(
     poison={"patch": 400},
     single={"patch": 240},
     balance={"patch": 1400},
-    decoys={"patch": 60},
+    decoys={"patch": 180},
     passes=4,
-    extra=1,
+    extra=3,
 )
 """The same for the four patch trojans of a second network (our choices)."""
 
