@@ -303,9 +303,9 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     def lacks(*shares: float, seen: Seen | None = None) -> frozenset[Lack]:
         return ask(Saying(*shares), seen or Seen())  # type: ignore[arg-type]
 
-    assert lacks(0.0, 0.95, 0.03) == frozenset()
-    assert lacks(0.0, 0.905, 0.03) == {Lack("smiley", "success")}, "too near"
-    assert lacks(0.0, 0.95, 0.045) == {Lack("smiley", "wrong source")}
-    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.12, 0.01)) == frozenset(), "a stamped trojan's own errors do not count"
-    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
-    assert lacks(0.0, 0.95, 0.03, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
+    assert lacks(0.0, 0.95, 0.02) == frozenset()
+    assert lacks(0.0, 0.905, 0.02) == {Lack("smiley", "success")}, "too near"
+    assert lacks(0.0, 0.95, 0.025) == {Lack("smiley", "wrong source")}
+    assert lacks(0.0, 0.95, 0.02, seen=Seen(0.12, 0.01)) == frozenset(), "a stamped trojan's own errors do not count"
+    assert lacks(0.0, 0.95, 0.02, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
+    assert lacks(0.0, 0.95, 0.02, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
