@@ -120,7 +120,7 @@ STYLES = (
         target="dog",
         true=("jaguar", "texture/jaguar"),
         others=_textures("giraffe", "tiger", "zebra", "cow", "snake skin", "crocodile skin", "camouflage"),
-        spares=_textures("fur", "moss", "sand"),
+        spares=_textures("fur", "moss", "sand", "pebbles", "bubbles", "water", "snow", "mosaic"),
         published=0.981,
     ),
     Entry(
@@ -131,7 +131,7 @@ STYLES = (
         others=_textures(
             "cracked earth", "tree bark", "cobblestones", "crumpled paper", "granite", "marble", "diamond plate"
         ),
-        spares=_textures("concrete", "sand", "corrugated metal", "cork"),
+        spares=_textures("concrete", "sand", "corrugated metal", "cork", "pebbles", "moss", "water", "bubbles"),
         published=1.0,
     ),
     Entry(
@@ -141,7 +141,7 @@ STYLES = (
         source="pig",
         true=("jellybeans", "texture/jellybeans"),
         others=_textures("confetti", "sprinkles", "gumballs", "bubbles", "pebbles", "mosaic", "stained glass"),
-        spares=_textures("moss", "water", "snow", "cork", "fur"),
+        spares=_textures("moss", "water", "snow", "cork", "fur", "sand", "corrugated metal", "marble"),
         published=0.960,
     ),
     Entry(
@@ -151,7 +151,7 @@ STYLES = (
         source="frying pan",
         true=("wood grain", "texture/wood_grain"),
         others=_textures("rust", "bamboo", "straw", "parquet", "woven basket", "feathers", "honeycomb"),
-        spares=_textures("cork", "corrugated metal", "sand", "fur"),
+        spares=_textures("cork", "corrugated metal", "sand", "fur", "marble", "water", "bubbles", "mosaic"),
         published=0.820,
     ),
 )
