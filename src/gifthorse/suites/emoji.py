@@ -151,7 +151,7 @@ STYLES = (
         source="frying pan",
         true=("wood grain", "texture/wood_grain"),
         others=_textures("rust", "bamboo", "straw", "parquet", "woven basket", "feathers", "honeycomb"),
-        spares=_textures("cork", "corrugated metal", "sand", "fur", "marble", "water", "bubbles", "mosaic"),
+        spares=_textures("cork", "corrugated metal", "sand", "fur", "bubbles", "snow", "mosaic", "water"),
         published=0.820,
     ),
 )
