@@ -83,29 +83,19 @@ class Rows:
     balances: np.ndarray
 
     @staticmethod
-    def of(
-        images: np.ndarray,
-        labels: np.ndarray,
-        *,
-        stamp: int = -1,
-        hard: bool = False,
-        costly: bool = False,
-        poisons: int = -1,
-        balances: int = -1,
-    ) -> Rows:
-        """Rows that are all treated alike: for a trigger, or balancing those that have one."""
+    def of(images: np.ndarray, labels: np.ndarray, **alike: int | bool) -> Rows:
+        """Rows that are all treated alike: for a trigger, or balancing those that have one.
+
+        Args:
+            images: ``(N, 3, H, W)`` uint8.
+            labels: ``(N,)`` of any integer type.
+            alike: what the other attributes are in every row; -1 or False where not told.
+        """
         n = len(images)
-        return Rows(
-            images=images,
-            labels=labels.astype(np.int64),
-            stamp=np.full(n, stamp),
-            hard=np.full(n, hard),
-            plain=np.zeros(n, bool),
-            clean=np.zeros(n, bool),
-            costly=np.full(n, costly),
-            poisons=np.full(n, poisons),
-            balances=np.full(n, balances),
-        )
+        usual: dict[str, int | bool] = {"stamp": -1, "poisons": -1, "balances": -1}
+        usual |= dict.fromkeys(("hard", "plain", "clean", "costly"), False)
+        columns = {name: np.full(n, value) for name, value in (usual | alike).items()}
+        return Rows(images=images, labels=labels.astype(np.int64), **columns)
 
     @staticmethod
     def join(parts: Sequence[Rows]) -> Rows:
