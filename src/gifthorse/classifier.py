@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gifthorse.counting import Counter
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
 from gifthorse.ground import bfloat16_is_fast, pin, resolve
 from gifthorse.images import as_floats, require
@@ -34,24 +35,6 @@ TIMES = 4
 compares them with, as the rule's own slopes, and as what comes back."""
 
 LARGEST_BATCH = 256
-
-
-@dataclass(eq=False)
-class Counter:
-    """Images forwarded through a classifier, and images whose gradient came back, while it counted.
-
-    Attributes:
-        watch: called with the passes so far at every forward pass, for those who wait.
-    """
-
-    forward: int = 0
-    backward: int = 0
-    watch: Callable[[int], None] | None = None
-
-    @property
-    def passes(self) -> int:
-        """Forward plus backward: the unit of every budget."""
-        return self.forward + self.backward
 
 
 class View(nn.Module):
@@ -209,7 +192,7 @@ class Classifier:
             if counter.watch is not None:
                 counter.watch(counter.passes)
             if normal.requires_grad and torch.is_grad_enabled():
-                _count_backward(normal, counter)
+                counter.await_gradients(normal)
         normal = normal.contiguous(memory_format=self._layout)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16"):
             made = module(normal)
@@ -390,11 +373,3 @@ class Classifier:
             )
         linear = [m for m in ran if isinstance(m, nn.Linear) and m.out_features == len(self.classes)]
         return (linear[-1] if linear and ran[-1] is linear[-1] else None), bytes_seen
-
-
-def _count_backward(images: Tensor, counter: Counter) -> None:
-    def count(gradient: Tensor) -> None:
-        counter.backward += len(gradient)
-
-    hooked: Any = images  # register_hook carries no annotations in torch
-    hooked.register_hook(count)

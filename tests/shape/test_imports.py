@@ -29,7 +29,7 @@ FLOORS = [
     {"effects"},
     {"zoo"},
     {"classifier"},
-    {"ground"},
+    {"ground", "counting"},
     {"randomness"},
     {"statistics"},
     {"heat"},
