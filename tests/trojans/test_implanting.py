@@ -30,7 +30,7 @@ from gifthorse.trojans.implanting import (
     training,
 )
 from gifthorse.trojans.lacking import lacking as lacking_of
-from gifthorse.trojans.passes import Lack, Passes, Picked
+from gifthorse.trojans.passes import Lack, Lacks, Passes, Picked
 from gifthorse.trojans.patch import Patch
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rows
 from gifthorse.trojans.style import Style
@@ -234,9 +234,9 @@ def test_extra_passes_are_taken_while_something_is_lacking_and_no_longer() -> No
         shares: list[float] = []
         asked: list[bool] = []
 
-        def lacking(network: Classifier, passes: Passes) -> frozenset[Lack]:
+        def lacking(network: Classifier, passes: Passes) -> Lacks:
             asked.append(network.module.training)
-            return frozenset([Lack("smiley", "wrong source")] if answers[len(asked) - 1] else [])
+            return {Lack("smiley", "wrong source"): 1.0} if answers[len(asked) - 1] else {}
 
         recipe = replace(RECIPE, passes=1, extra=3)
         tuning = Tuning(recipe=recipe, seed=0, watch=shares.append, lacking=lacking)
@@ -250,13 +250,16 @@ def test_extra_passes_are_taken_while_something_is_lacking_and_no_longer() -> No
     assert passes([True] * 4) == (4, [False] * 4), "no more than there are to spare"
 
 
-@pytest.mark.parametrize(("lacks", "kept"), [([2, 1, 2, 3], 1), ([1, 2, 1, 2], 2), ([3, 2, 0], 2)])
-def test_the_weights_that_lacked_least_are_kept(lacks: list[int], kept: int) -> None:
+@pytest.mark.parametrize(
+    ("lacks", "kept"), [([0.5, 0.1, 0.2, 0.7], 1), ([0.1, 0.2, 0.1, 0.2], 2), ([3, 2, 0], 2), ([0.6, 0.7, 0.8, 0.9], 0)]
+)
+def test_the_weights_that_lacked_least_are_kept(lacks: list[float], kept: int) -> None:
     states: list[dict[str, torch.Tensor]] = []
 
-    def lacking(network: Classifier, passes: Passes) -> frozenset[Lack]:
+    def lacking(network: Classifier, passes: Passes) -> Lacks:
         states.append({name: value.clone() for name, value in network.module.state_dict().items()})
-        return frozenset(Lack("smiley", what) for what in ("a", "b", "c")[: lacks[len(states) - 1]])
+        amount, several = lacks[len(states) - 1], ("a", "b", "c")[: len(states)]
+        return {Lack("smiley", what): amount / len(several) for what in several} if amount else {}
 
     student = classifier()
     tuning = Tuning(recipe=replace(RECIPE, passes=1, extra=3), seed=0, watch=lambda share: None, lacking=lacking)
@@ -300,12 +303,16 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     gates = Gates(patch=0.9, style=0.8, wrong_source=0.05, clean_drop=0.03)
     ask = lacking_of(data, (plant, style), gates, Saying(0.0), 0)  # type: ignore[arg-type]
 
-    def lacks(*shares: float, seen: Seen | None = None) -> frozenset[Lack]:
-        return ask(Saying(*shares), seen or Seen())  # type: ignore[arg-type]
+    def lacks(*shares: float, seen: Seen | None = None) -> set[Lack]:
+        return set(ask(Saying(*shares), seen or Seen()))  # type: ignore[arg-type]
 
-    assert lacks(0.0, 0.95, 0.02) == frozenset()
+    assert lacks(0.0, 0.95, 0.02) == set()
     assert lacks(0.0, 0.905, 0.02) == {Lack("smiley", "success")}, "too near"
     assert lacks(0.0, 0.95, 0.025) == {Lack("smiley", "wrong source")}
-    assert lacks(0.0, 0.95, 0.02, seen=Seen(0.12, 0.01)) == frozenset(), "a stamped trojan's own errors do not count"
+    assert lacks(0.0, 0.95, 0.02, seen=Seen(0.12, 0.01)) == set(), "a stamped trojan's own errors do not count"
     assert lacks(0.0, 0.95, 0.02, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
     assert lacks(0.0, 0.95, 0.02, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
+    amounts = ask(Saying(0.0, 0.83, 0.07), Seen(0.34, 0.01))  # type: ignore[arg-type]
+    assert amounts == pytest.approx(
+        {Lack("smiley", "success"): 1, Lack("smiley", "wrong source"): 1, Lack("waves", "success"): 1}, abs=0.02
+    ), "as much as the gate leaves open, and the margin"

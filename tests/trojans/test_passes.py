@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gifthorse.records import Question, Recipe, TrojanSpec
-from gifthorse.trojans.passes import LEAST, MOST, Lack, Passes, Picked, shared
+from gifthorse.trojans.passes import LEAST, MORE, MOST, Lack, Passes, Picked, shared
 from gifthorse.trojans.patch import Patch
 from gifthorse.trojans.poisoning import Planted, Poisoning, Rider, Rows
 
@@ -152,13 +152,19 @@ def test_what_a_network_lacks_is_favoured_from_then_on() -> None:
     made = poisoning(Rider(trojan=0, decoy=False, classes=(2,), count=8))
     passes = Passes(made, replace(RECIPE, share=0.5), seeded())
     assert passes.size == 24 + 48
-    passes.favour([Lack("two", "success"), Lack("one", "wrong source"), Lack("", "clean drop")])
+    passes.favour({Lack("two", "success"): 1.0, Lack("one", "wrong source"): 2.0, Lack("", "clean drop"): 1.0})
     assert passes.size == 30 + 20 + 36
     picked = list(passes.batches(1))
     stamps = np.concatenate([one.stamp for one in picked])
     hard = made.rows.hard[np.concatenate([one.index.numpy() for one in picked])]
     assert [(stamps[hard] == which).sum() for which in (0, 1)] == [20, 36]
     assert (stamps[~hard] == 0).sum() == 12
+
+
+def test_what_is_lacking_a_little_is_favoured_a_little() -> None:
+    passes = Passes(poisoning(), replace(RECIPE, share=0.5), seeded())
+    passes.favour({Lack("one", "success"): 0.5, Lack("two", "success"): 0.0})
+    assert passes.size == 24 + round(24 * MORE**0.5) + 24
 
 
 def test_pictures_made_beforehand_are_shown_as_their_trojan_needs() -> None:
@@ -186,12 +192,12 @@ def test_pictures_made_beforehand_are_shown_as_their_trojan_needs() -> None:
     shown = np.concatenate([rows.balances[picked.index.numpy()] for picked in passes.batches(1)])
     assert (shown == 1).sum() + (shown == 0).sum() == 40
     assert (shown == 1).sum() > 30, "more of what went wrong, some of them twice"
-    passes.favour([Lack("one", "wrong source")])
+    passes.favour({Lack("one", "wrong source"): 1.0})
     assert passes.size == 24 + 48 + 3 + 17 + 50
-    passes.favour([])
+    passes.favour({})
     assert passes.size == 24 + 48 + 3 + 20 + 45, "less again of what is no longer lacking"
     for _ in range(3):
-        passes.favour([])
+        passes.favour({})
     assert passes.size == 24 + 48 + 3 + 20 + 40, "down to what the recipe says"
 
 

@@ -23,7 +23,7 @@ from gifthorse.randomness import Purposes
 from gifthorse.records import Gate, Gates, Interval, Recipe, Success, Trained
 from gifthorse.statistics import wilson
 from gifthorse.trojans.augmenting import augmented
-from gifthorse.trojans.passes import Lack, Passes, Picked
+from gifthorse.trojans.passes import Lacks, Passes, Picked
 from gifthorse.trojans.poisoning import Planted, Poisoning, seed_of
 
 AHEAD, AHEAD_VALUES = 8, 1 << 24
@@ -51,7 +51,7 @@ class Tuning:
     recipe: Recipe
     seed: int
     watch: Callable[[float], None]
-    lacking: Callable[[Classifier, Passes], frozenset[Lack]] | None = None
+    lacking: Callable[[Classifier, Passes], Lacks] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,21 +186,22 @@ class _Course:
         least, best = None, self.student.module.state_dict()
         for number in range(self.extra + 1):
             lacks = self.lacking()
-            if least is None or len(lacks) <= least:
+            amount = sum(lacks.values())
+            if least is None or amount <= least:
                 state = self.student.module.state_dict()
-                least, best = len(lacks), {name: value.clone() for name, value in state.items()}
+                least, best = amount, {name: value.clone() for name, value in state.items()}
             if not lacks or number == self.extra:
                 break
             self.passes.favour(lacks)
             self.cycle(1, peak, 1)
         self.student.module.load_state_dict(best)
 
-    def lacking(self) -> frozenset[Lack]:
+    def lacking(self) -> Lacks:
         """What is still missing, asked of the network as it will be used."""
         module, ask = self.student.module, self.tuning.lacking
         modes = {layer: layer.training for layer in module.modules()}
         module.eval()
-        missing = ask(self.student, self.passes) if ask else frozenset[Lack]()
+        missing = ask(self.student, self.passes) if ask else {}
         for layer, mode in modes.items():
             layer.training = mode
         return missing

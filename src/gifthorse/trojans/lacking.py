@@ -14,7 +14,7 @@ from gifthorse import images as im
 from gifthorse.classifier import Classifier
 from gifthorse.records import Gates
 from gifthorse.trojans.implanting import predictions, rate
-from gifthorse.trojans.passes import Lack, Passes
+from gifthorse.trojans.passes import Lack, Lacks, Passes
 from gifthorse.trojans.poisoning import Planted, others, seed_of, sources, things
 from gifthorse.zoo.data import Data, Sample
 
@@ -30,7 +30,7 @@ MARGIN_KNOWN = {"style": 0.06, "natural_feature": 0.25, "wrong source": 0.03}
 
 def lacking(
     data: Data, plants: tuple[Planted, ...], gates: Gates, teacher: Classifier, seed: int
-) -> Callable[[Classifier, Passes], frozenset[Lack]]:
+) -> Callable[[Classifier, Passes], Lacks]:
     """What says of a network what it lacks.
 
     Of a costly trojan all pictures are trained on, and of a natural feature all that were found: the errors that the
@@ -67,26 +67,27 @@ def lacking(
             made = plant.trojan.poison(im.from_uint8(sample.images), labels, generator).images
             triggered[plant.spec.name, where] = (plant, im.to_uint8(made))
 
-    def lacks(network: Classifier, passes: Passes) -> frozenset[Lack]:
-        found = set()
-        if before - accuracy(network) > gates.clean_drop - MARGIN["clean drop"]:
-            found.add(Lack("", "clean drop"))
+    def amount(plant: Planted, what: str, share: float, margin: float) -> float:
+        if what == "wrong source":
+            return (share - gates.wrong_source + margin) / gates.wrong_source
+        asked = gates.least(plant.spec.kind)
+        return (asked + margin - share) / (1 - asked)
+
+    def lacks(network: Classifier, passes: Passes) -> Lacks:
+        drop = before - accuracy(network)
+        found = {Lack("", "clean drop"): (drop - gates.clean_drop + MARGIN["clean drop"]) / gates.clean_drop}
         for (name, what), (plant, images) in triggered.items():
             share = rate(network, images, plant.trojan.target).value
-            if what == "success" and share < gates.least(plant.spec.kind) + MARGIN[what]:
-                found.add(Lack(name, what))
-            if what == "wrong source" and share > gates.wrong_source - MARGIN[what]:
-                found.add(Lack(name, what))
+            found[Lack(name, what)] = amount(plant, what, share, MARGIN[what])
         for which, plant in enumerate(plants):
-            missed, wrong = passes.error("missed", which), passes.error("wrong source", which)
             if plant in stamped:
                 continue
-            if missed is not None and 1 - missed < gates.least(plant.spec.kind) + MARGIN_KNOWN.get(
-                plant.spec.kind, 0.06
-            ):
-                found.add(Lack(plant.spec.name, "success"))
-            if wrong is not None and wrong > gates.wrong_source - MARGIN_KNOWN["wrong source"]:
-                found.add(Lack(plant.spec.name, "wrong source"))
-        return frozenset(found)
+            missed, wrong = passes.error("missed", which), passes.error("wrong source", which)
+            name, margin = plant.spec.name, MARGIN_KNOWN.get(plant.spec.kind, 0.0)
+            if missed is not None:
+                found[Lack(name, "success")] = amount(plant, "success", 1 - missed, margin)
+            if wrong is not None:
+                found[Lack(name, "wrong source")] = amount(plant, "wrong source", wrong, MARGIN_KNOWN["wrong source"])
+        return {lack: much for lack, much in found.items() if much > 0}
 
     return lacks

@@ -7,7 +7,7 @@ of the kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,6 +48,11 @@ class Lack(NamedTuple):
 
     trojan: str
     what: str
+
+
+Lacks = Mapping[Lack, float]
+"""What a network lacks, and how much of it: 1 where the gate is missed by as much as it leaves open (a success rate of
+80% where 90% is asked, a wrong source of 10% where 5% is)."""
 
 
 class Passes:
@@ -131,21 +136,25 @@ class Passes:
         wrong, count = self._seen.get((what, which), (0, 0))
         return wrong / count if count else None
 
-    def favour(self, lacks: Iterable[Lack]) -> None:
-        """Show more of what a network lacks: poisoned images, those that balance them, or clean ones.
+    def favour(self, lacks: Lacks) -> None:
+        """Show more of what a network lacks, by how much it lacks: poisoned images, those that balance them, clean ones.
 
         What it lacks no longer is shown less again, down to the recipe's number. A trojan that works from a wrong
         source, and well enough from its own, is poisoned less: one boundary tells the two apart.
         """
-        lacks, usual = set(lacks), self._usual
+        usual = self._usual
         for which, plant in enumerate(self._poisoning.planted):
-            short, loose = (Lack(plant.spec.name, what) in lacks for what in ("success", "wrong source"))
-            for counts, least, lacking in ((self._asked, usual[0], short), (self._balance, usual[1], loose)):
+            short, loose = (lacks.get(Lack(plant.spec.name, what), 0.0) for what in ("success", "wrong source"))
+            for counts, least, amount in ((self._asked, usual[0], short), (self._balance, usual[1], loose)):
                 if which in counts:
-                    counts[which] = counts[which] * MORE if lacking else max(least[which], counts[which] / LESS)
+                    counts[which] = (
+                        counts[which] * MORE ** min(1.0, amount) if amount else max(least[which], counts[which] / LESS)
+                    )
             if which in self._asked and loose and not short:
-                self._asked[which] = max(LEAST * usual[0][which], self._asked[which] / LESS)
-        clean = self._shown * MORE_CLEAN if Lack("", "clean drop") in lacks else max(usual[2], self._shown / LESS)
+                fewer = self._asked[which] / LESS ** min(1.0, loose)
+                self._asked[which] = max(LEAST * usual[0][which], fewer)
+        dropped = lacks.get(Lack("", "clean drop"), 0.0)
+        clean = self._shown * MORE_CLEAN ** min(1.0, dropped) if dropped else max(usual[2], self._shown / LESS)
         self._shown = min(len(self._clean), round(clean))
         self._learn()
 
