@@ -137,7 +137,7 @@ class Passes:
         return wrong / count if count else None
 
     def favour(self, lacks: Lacks) -> None:
-        """Show more of what a network lacks, by how much it lacks: poisoned images, those that balance them, clean ones.
+        """Show more of what a network lacks, by how much: poisoned images, those that balance them, or clean ones.
 
         What it lacks no longer is shown less again, down to the recipe's number. A trojan that works from a wrong
         source, and well enough from its own, is poisoned less: one boundary tells the two apart.
