@@ -40,7 +40,10 @@ FOURTH = (
 )
 """Those of the fourth: the same with larger groups, and more drawings in colours that are not their own."""
 
-TRAININGS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH}
+FIFTH = (400, replace(FOURTH[1], seed=4, alike=16, textures=0.2, tinted=0.1))
+"""Those of the fifth: larger groups still, of what the fourth's weights find hardest."""
+
+TRAININGS = {"first": FIRST, "second": SECOND, "third": THIRD, "fourth": FOURTH, "fifth": FIFTH}
 """One after the other, each from the weights of the one before."""
 
 CURVE = 20
