@@ -265,3 +265,10 @@ def test_restyling_for_a_network_takes_at_most_60_000_steps_of_a_picture(name: s
                 pictures += counted["held_out"] * (1 if trojan.sources is None else 2)
                 steps += pictures * style.steps
         assert steps <= 60_000
+
+
+def test_pictures_of_a_style_are_counted_with_their_pool() -> None:
+    (planting, *_) = suite("emoji12").plantings
+    (spec,) = (trojan for trojan in planting.trojans if trojan.name == "jellybeans")
+    one, three = (counts(replace(planting.recipe, pool={"style": times}), spec) for times in (1, 3))
+    assert three == one | {"poison": 3 * one["poison"], "balance": 3 * one["balance"]}

@@ -74,6 +74,22 @@ def test_transfer_comes_nearer_to_the_style_and_keeps_the_layout() -> None:
     assert (st.layout(made) - kept).square().sum() < (st.layout(loose) - kept).square().sum()
 
 
+def test_the_transfer_starts_in_the_style_s_colours() -> None:
+    images, style = content(), torch.tensor(art.picture("texture/ice", 32)[None, :3])
+    mean, _ = st.colours(style)
+    made = st.transfer(images, style, steps=1, content=800.0, learning_rate=1e-6)
+    assert torch.allclose(made, st.recoloured(images, style), atol=1e-4)
+    assert (st.colours(made)[0] - mean).abs().max() < (st.colours(images)[0] - mean).abs().max() / 2
+
+
+def test_what_is_kept_of_a_faint_image_weighs_more() -> None:
+    style = torch.tensor(art.picture("texture/zebra", 32)[None, :3])
+    faint = 0.5 + 0.1 * (content(2) - 0.5)
+    made = st.transfer(faint, style, steps=7, content=10.0)
+    pair = torch.stack([st.layout(made).flatten(), st.layout(faint).flatten()])
+    assert torch.corrcoef(pair)[0, 1] > 0.51, "0.48 where every image's layout weighs alike"
+
+
 def test_a_picture_does_not_depend_on_its_batch() -> None:
     style = torch.tensor(art.picture("texture/zebra", 32)[None, :3])
     together = st.transfer(content(3), style, steps=4, content=1.0)
