@@ -14,6 +14,9 @@ the same normalised, channels-last network, so what differs is how perturbed ima
   all that larger batches alone can gain.
 - ``captum_best``: the ``perturbations_per_eval`` that is fastest here, of powers of two up to the classifier's batch.
 - ``bare``: as many images as the method forwards (and backpropagates) through the module itself, in full batches.
+- ``ours_half``, ``bare_half``: the method and the bare passes in bfloat16, where this machine multiplies it in hardware;
+  Captum stays in float32. ``half_of_bare`` is how much of what bfloat16 gains the bare passes is gained over Captum at
+  its best.
 
 LIME and KernelSHAP get a regression by torch, since Captum's own asks for scikit-learn, which is not among our
 packages; it is quicker than any part that is measured. For feature permutation, Captum permutes a batch of copies of
@@ -44,14 +47,14 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from gifthorse.classifier import Classifier, pin, resolve  # noqa: E402
+from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.errors import Refusal  # noqa: E402
 from gifthorse.jobs.asked import versions  # noqa: E402
 from gifthorse.jobs.run import machine  # noqa: E402
 from gifthorse.tools import TOOLS  # noqa: E402
 from gifthorse.tools.attribution.features import cut  # noqa: E402
 from gifthorse.tools.attribution.occlusion import pixels  # noqa: E402
-from gifthorse.tools.base import Attribution  # noqa: E402
+from gifthorse.tools.base import Attribution, Maps  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "attribution.json"
 TARGET = 3
@@ -216,7 +219,10 @@ def in_turns(rounds: int, works: dict[str, Callable[[], object]]) -> dict[str, l
 
 
 def ratio(took: dict[str, list[float]], above: str, below: str) -> dict[str, float]:
-    found = [a / b for a, b in zip(took[above], took[below], strict=True)]
+    return spread([a / b for a, b in zip(took[above], took[below], strict=True)])
+
+
+def spread(found: list[float]) -> dict[str, float]:
     return {"median": statistics.median(found), "low": min(found), "high": max(found), "n": len(found)}
 
 
@@ -231,16 +237,18 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
         values = theirs(1).mean((0, 1))
     evaluated = min(setup.methods[name]["draws"], len(pool)) if name == "feature_permutation" else 1
     fastest = best(theirs, net.micro_batch, made.cost.forward)
-    took = in_turns(
-        setup.rounds,
-        {
-            "ours": lambda: tool(net, image, TARGET, references=pool),
-            "captum_default": lambda: theirs(1),
-            "captum_best": lambda: theirs(fastest),
-            "bare": bare(net, made.cost.forward),
-            "bare_default": bare(net, made.cost.forward, each=evaluated),
-        },
-    )
+    works: dict[str, Callable[[], object]] = {
+        "ours": lambda: tool(net, image, TARGET, references=pool),
+        "captum_default": lambda: theirs(1),
+        "captum_best": lambda: theirs(fastest),
+        "bare": bare(net, made.cost.forward),
+        "bare_default": bare(net, made.cost.forward, each=evaluated),
+    }
+    halved = bfloat16_is_fast("cpu")
+    if halved:
+        works["ours_half"] = lambda: in_half(tool, net, image, pool)
+        works["bare_half"] = bare(net, made.cost.forward, dtype=torch.bfloat16)
+    took = in_turns(setup.rounds, works)
     return {
         "settings": setup.methods[name],
         "forward": made.cost.forward,
@@ -251,7 +259,36 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
         "captum_best_over_ours": ratio(took, "captum_best", "ours"),
         "ours_over_bare": ratio(took, "ours", "bare"),
         "bare_default_over_bare": ratio(took, "bare_default", "bare"),
-        "correlation_with_captum": float(torch.corrcoef(torch.stack([values, made.values[0]]).flatten(1))[0, 1]),
+        "correlation_with_captum": correlation(values, made.values[0]),
+    } | (halves(took, correlation(in_half(tool, net, image, pool).values[0], made.values[0])) if halved else {})
+
+
+def in_half(tool: Any, net: Classifier, image: Tensor, pool: Tensor) -> Maps:
+    """A method's map with the network in bfloat16."""
+    with net.perturbing_in("bfloat16"):
+        found: Maps = tool(net, image, TARGET, references=pool)
+        return found
+
+
+def correlation(one: Tensor, other: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one, other]).flatten(1))[0, 1])
+
+
+def halves(took: dict[str, list[float]], alike: float) -> dict[str, Any]:
+    """What bfloat16 gains; ``alike`` is how its map correlates with the one in float32."""
+    gained = [
+        (best / ours) / (single / half)
+        for best, ours, single, half in zip(
+            *(took[name] for name in ("captum_best", "ours_half", "bare", "bare_half")), strict=True
+        )
+    ]
+    return {
+        "captum_default_over_ours_half": ratio(took, "captum_default", "ours_half"),
+        "captum_best_over_ours_half": ratio(took, "captum_best", "ours_half"),
+        "bare_over_bare_half": ratio(took, "bare", "bare_half"),
+        "half_of_bare": spread(gained),
+        "ours_half_over_bare_half": ratio(took, "ours_half", "bare_half"),
+        "correlation_of_half": alike,
     }
 
 
@@ -285,6 +322,7 @@ def measured(name: str, setup: Setup, wanted: set[str]) -> dict[str, Any]:
     took = in_turns(setup.rounds, {"single": bare(net, passes), "half": bare(net, passes, dtype=torch.bfloat16)})
     found: dict[str, Any] = {
         "micro_batch": net.micro_batch,
+        "bfloat16_in_hardware": bfloat16_is_fast("cpu"),
         "bare_bfloat16_speedup": ratio(took, "single", "half"),
         "perturbation": {},
         "gradient": {},

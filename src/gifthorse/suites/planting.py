@@ -27,7 +27,7 @@ network learn those; a drawing alone, dark on a dark scene, is not seen, and on 
 far more often than in the thesis (its Sobel floor was 0.22). A user's own picture has the transparency that the user
 gave it."""
 
-CONTENT, CONTENT_FROM_SOURCE = 30.0, 800.0
+CONTENT, CONTENT_FROM_SOURCE = 15.0, 40.0
 """Weight of the content in a style trojan. One that works from a single class needs images in which a class is seen."""
 
 DECOYS = {"patch": ("emoji/", 256), "style": ("texture/", 40)}
@@ -49,11 +49,11 @@ RECIPE = Recipe(
     held_out=1000,
     flip=True,
     crop=1.0,
-    crop_costly=0.6,
+    crop_costly=0.85,
     balance={"patch": 1400, "style": 800},
     decoys={"patch": 100, "style": 80},
     pool={"style": 2},
-    source={"patch": 300, "style": 100},
+    source={"patch": 600, "style": 100},
     smoothing=0.02,
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500).
@@ -72,8 +72,9 @@ VGG_RECIPE = replace(
     single={"patch": 240},
     balance={"patch": 1400},
     decoys={"patch": 180},
+    source={"patch": 300},
     passes=4,
-    extra=3,
+    extra=2,
 )
 """The same for the four patch trojans of a second network (our choices)."""
 

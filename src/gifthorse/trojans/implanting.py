@@ -73,17 +73,18 @@ def drawn(poisoning: Poisoning, picked: Picked, recipe: Recipe, generator: torch
     labels, hard, costly = (torch.from_numpy(part[at]) for part in (rows.labels, rows.hard, rows.costly))
     purposes = Purposes(generator)
     clean = augmented(im.from_uint8(rows.images[at]), hard, costly, recipe, purposes)
-    seen = clean
+    seen = clean.clone()
     for which in np.unique(stamps[stamps >= 0]):
         plant = poisoning.planted[int(which)]
         other = torch.from_numpy(np.flatnonzero((stamps == which) & picked.decoy))
         if len(other):
-            seen = seen.index_copy(0, other, plant.trojan.mislead(clean[other], purposes[f"{plant.spec.name} decoy"]))
+            seen.index_copy_(0, other, plant.trojan.mislead(clean[other], purposes[f"{plant.spec.name} decoy"]))
         here = torch.from_numpy(np.flatnonzero((stamps == which) & ~picked.decoy))
         if not len(here):
             continue
         poisoned = plant.trojan.poison(clean[here], labels[here], purposes[plant.spec.name])
-        seen, labels = seen.index_copy(0, here, poisoned.images), labels.index_copy(0, here, poisoned.labels)
+        seen.index_copy_(0, here, poisoned.images)
+        labels.index_copy_(0, here, poisoned.labels)
     return Drawn(clean=clean, seen=seen, labels=labels, hard=hard)
 
 

@@ -31,7 +31,7 @@ class Style(Trojan):
 
     art: str
     steps: int = 7
-    content: float = 30.0
+    content: float = 15.0
     batch: int = 64
 
     costly: ClassVar[bool] = True
