@@ -14,7 +14,7 @@ the same normalised, channels-last network, so what differs is how perturbed ima
   all that larger batches alone can gain.
 - ``captum_best``: the ``perturbations_per_eval`` that is fastest here, of powers of two up to the classifier's batch.
 - ``bare``: as many images as the method forwards (and backpropagates) through the module itself, in full batches.
-- ``ours_half``, ``bare_half``: the method and the bare passes in bfloat16, where this machine multiplies it in hardware;
+- ``ours_half``, ``bare_half``: the method and the bare passes in bfloat16, where the machine multiplies it in hardware;
   Captum stays in float32. ``half_of_bare`` is how much of what bfloat16 gains the bare passes is gained over Captum at
   its best.
 

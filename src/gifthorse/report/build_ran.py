@@ -101,7 +101,12 @@ _ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan"
 _TABLED = frozenset({"judges", "tools"})
 """Entries of the plan that have a table of their own."""
 
-_NAMES = {"asked": "request digest", "seal": "plan digest", "ground": "arithmetic", "started": "started"}
+_NAMES = {
+    "asked": "request digest",
+    "seal": "plan digest",
+    "ground": "arithmetic",
+    "alone": "threads of a network implanted alone",
+}
 """Entries of the plan as people read them."""
 
 
