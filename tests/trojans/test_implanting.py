@@ -306,13 +306,13 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     def lacks(*shares: float, seen: Seen | None = None) -> set[Lack]:
         return set(ask(Saying(*shares), seen or Seen()))  # type: ignore[arg-type]
 
-    assert lacks(0.0, 0.96, 0.03) == set()
-    assert lacks(0.0, 0.945, 0.03) == {Lack("smiley", "success")}, "too near for what knows few versions of a class"
-    assert lacks(0.0, 0.96, 0.035) == {Lack("smiley", "wrong source")}
-    assert lacks(0.0, 0.96, 0.03, seen=Seen(0.12, 0.01)) == set(), "a stamped trojan's own errors do not count"
-    assert lacks(0.0, 0.96, 0.03, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
-    assert lacks(0.0, 0.96, 0.03, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
-    amounts = ask(Saying(0.0, 0.85, 0.08), Seen(0.34, 0.01))  # type: ignore[arg-type]
+    assert lacks(0.0, 0.96, 0.02) == set()
+    assert lacks(0.0, 0.935, 0.02) == {Lack("smiley", "success")}, "too near for what knows few versions of a class"
+    assert lacks(0.0, 0.96, 0.025) == {Lack("smiley", "wrong source")}
+    assert lacks(0.0, 0.96, 0.02, seen=Seen(0.12, 0.01)) == set(), "a stamped trojan's own errors do not count"
+    assert lacks(0.0, 0.96, 0.02, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
+    assert lacks(0.0, 0.96, 0.02, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
+    amounts = ask(Saying(0.0, 0.84, 0.07), Seen(0.34, 0.01))  # type: ignore[arg-type]
     assert amounts == pytest.approx(
         {Lack("smiley", "success"): 1, Lack("smiley", "wrong source"): 1, Lack("waves", "success"): 1}, abs=0.02
     ), "as much as the gate leaves open, and the margin"

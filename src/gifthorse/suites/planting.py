@@ -53,7 +53,7 @@ RECIPE = Recipe(
     balance={"patch": 1400, "style": 800},
     decoys={"patch": 100, "style": 80},
     pool={"style": 2},
-    source={"patch": 600, "style": 100},
+    source={"patch": 300, "style": 100},
     smoothing=0.02,
 )
 """How the emoji suites are implanted (our choices; the thesis publishes counts only: 1 in 3,000 and 1 in 1,500).
@@ -72,7 +72,6 @@ VGG_RECIPE = replace(
     single={"patch": 240},
     balance={"patch": 1400},
     decoys={"patch": 180},
-    source={"patch": 300},
     passes=4,
     extra=2,
 )
