@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from gifthorse.cli.app import code_of
+from gifthorse.cli.configuration import check_names
+from gifthorse.cli.options import DEFAULT_TOOLS
 from gifthorse.cli.talk import Talk
+from gifthorse.errors import UsageError
 
 FILE = """
 protocol = "published"
@@ -22,6 +25,12 @@ judges = "footprint"
 window = 7
 stride = 2
 """
+
+
+def test_the_default_tools_are_right_since_a_run_does_not_check_them() -> None:
+    check_names(DEFAULT_TOOLS)
+    with pytest.raises(UsageError, match="windows"):
+        check_names(["occlusion@windows=6"])
 
 
 class Shown:
