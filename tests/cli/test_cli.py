@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fixtures_run
 import pytest
 from fixtures_run import make_run
+from fixtures_suite import TILE
 
 from gifthorse import disk, registry
 from gifthorse.cli import app as door
@@ -172,6 +174,18 @@ def test_the_end_of_a_run_says_which_gates_were_missed(tmp_path: Path, capsys: p
     assert "missed: success" in told
     assert "gate missed by fork in emoji-resnet: success: asked >= 40%, measured 37.0%" in told
     assert "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)\n" in told
+
+
+@pytest.mark.parametrize(("window", "marked"), [(8, False), (TILE, True)])
+def test_the_end_of_a_run_marks_an_oracle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, window: int, marked: bool
+) -> None:
+    monkeypatch.setattr(fixtures_run, "WINDOW", window)
+    summarise(make_run(tmp_path / "run"))
+    told = capsys.readouterr().out
+    assert "occlusion" in told
+    assert ("occlusion (oracle)" in told) == marked
+    assert "saliency (oracle)" not in told
 
 
 def test_a_rate_that_could_not_be_measured_is_a_dash() -> None:

@@ -99,11 +99,17 @@ def summarise(store: Store) -> None:
     if lines := missed(found):
         put("\n".join([*lines, ""]))
     if found["footprint"]:
+        oracles = {row["tool"] for row in found["footprint"] if row["oracle"]}
         print_table(
             "Attribution: correlation of map and trigger (1 is perfect, 0 is chance)",
             ("tool", "pearson", "images", "not scored"),
             [
-                (row["tool"], interval(row), str(row["n"]), str(row["excluded"]))
+                (
+                    row["tool"] + (" (oracle)" if row["tool"] in oracles else ""),
+                    interval(row),
+                    str(row["n"]),
+                    str(row["excluded"]),
+                )
                 for row in by_tool([r for r in found["footprint"] if r["measure"] == "pearson"])
             ],
         )
