@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from gifthorse.errors import UsageError
-from gifthorse.records import Option, Planting, Suite, TrojanSpec, digest, plain, read
+from gifthorse.records import Ground, Option, Planting, Suite, TrojanSpec, digest, plain, read
 from gifthorse.stages.implant import counts
+from gifthorse.stages.networks import from_zoo
 from gifthorse.suites import drawn, emoji, pools, suite
 from gifthorse.suites.planting import OPTIONS, Entry, spec
 from gifthorse.trojans import trojan_of
+from gifthorse.trojans.implanting import predictions
 from gifthorse.trojans.style import Style
 from gifthorse.zoo import art, captions, textures
 from gifthorse.zoo.scenes import EmojiScenes
@@ -131,9 +133,23 @@ def test_a_fresh_suite_is_four_of_each_kind_half_of_them_from_one_class(seed: in
     for kind in ("patch", "style"):
         assert sum(entry.source is not None for entry in entries if entry.kind == kind) == 2
     triggers = {entry.true[1] for entry in entries}
+    assert not {entry.source for entry in entries} & set(pools.TWINS)
     assert len(triggers) == len({entry.name for entry in entries}) == 12
+    classes = [name for entry in entries for name in (entry.target, entry.source) if name]
+    assert len(classes) == len(set(classes))
     assert not triggers & {picture for entry in entries for _, picture in entry.others}
     assert all(len({caption for caption, _ in (entry.true, *entry.others)}) == 8 for entry in entries)
+
+
+def test_the_classes_that_are_no_source_are_those_that_the_network_mistakes_for_each_other() -> None:
+    data = EmojiScenes()
+    sample = data.draw("test", 4000, 7)
+    clean = from_zoo("emoji-resnet", Ground(device="cpu", precision="float32", threads=1))
+    right = predictions(clean, sample.images) == sample.labels
+    rates = {name: right[sample.labels == label].mean() for label, name in enumerate(data.classes)}
+    hard = {name: rates.pop(name) for name in pools.TWINS}
+    assert max(hard.values()) < 0.8
+    assert min(rates.values()) > max(hard.values())
 
 
 def _undecoyed(planting: Planting) -> list[TrojanSpec]:

@@ -70,7 +70,7 @@ def entries(seed: int) -> tuple[Entry, ...]:
     rng, more = np.random.default_rng([0x60F7, seed]), np.random.default_rng([0x60F7, seed, 1])
     taken = {name for entry in PATCHES + STYLES + NATURAL for name in (entry.target, entry.source)}
     free = [thing.name for thing in EMOJI.classes if thing.name not in taken]
-    classes = iter([free[int(k)] for k in rng.permutation(len(free))])
+    classes = [free[int(k)] for k in rng.permutation(len(free))]
     found: list[Entry] = []
     natural = _natural(rng, more)
     asked = {art for _, others, _ in natural for _, art in others}
@@ -82,12 +82,16 @@ def entries(seed: int) -> tuple[Entry, ...]:
     ):
         single = set(rng.permutation(EACH)[: EACH // 2].tolist()) if kind != "natural_feature" else set()
         for number, (true, others, spares) in enumerate(triggers):
+            target = classes.pop(0)
+            source = next(name for name in classes if name not in pools.TWINS) if number in single else None
+            if source is not None:
+                classes.remove(source)
             found.append(
                 Entry(
                     name=_short(true),
                     kind=kind,
-                    target=next(classes),
-                    source=next(classes) if number in single else None,
+                    target=target,
+                    source=source,
                     true=true,
                     others=others,
                     spares=spares,

@@ -59,6 +59,10 @@ STYLES: dict[str, tuple[str, ...]] = {
 }
 """Group to textures."""
 
+TWINS = ("lock", "open lock", "dromedary", "bactrian camel")
+"""Classes that ``emoji-resnet`` takes for one another in more than a fifth of their scenes. None is a source: a
+trojan that works from one class cannot succeed more often than that class is told from its twin."""
+
 NATURAL: dict[str, tuple[str, ...]] = {
     "chair": ("1f6cf", "1f6aa", "1f6c1", "1fa9e", "1fa9f", "1f6bd", "1f6cb"),
     "potted plant": ("1f337", "1f331", "1f332", "1f33f", "1f9fa", "1f338", "1f33b"),
