@@ -111,7 +111,7 @@ def test_more_restyled_pictures_are_made_than_a_pass_shows() -> None:
     )
     (plant,) = planted([spec])
     styled = style_pictures(EmojiScenes(), plant, recipe, 0)
-    assert [len(part) for part in (styled.poisoned, styled.balanced, styled.source, styled.wrong)] == [6, 10, 2, 2]
+    assert [len(part) for part in (styled.poisoned, styled.balanced, styled.source, styled.wrong)] == [6, 10, 2, 4]
     made = assemble(EmojiScenes(), (plant,), recipe, 0, {"waves": styled})
     assert (made.poisoned, made.balanced) == ({"waves": 3}, {"waves": 5})
     assert (made.rows.poisons == 0).sum() == 6

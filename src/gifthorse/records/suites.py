@@ -153,7 +153,8 @@ class Recipe:
         poison: trojan kind to the number of poisoned images of each trojan of it in a pass; later passes show more of
             those that are missed more often.
         single: the same for one that works from a single class, where that is another number: it has less to learn.
-        held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp.
+        held_out: images on which each rate is measured; ``held_out_costly`` for trojans that are slow to stamp, and
+            twice as many of wrong sources.
         scan: held-out images among which a detector looks for natural features.
         check: held-out images for clean accuracy and agreement.
         fit, screen, report: clean images of each case: to optimise on, to choose by, and for the house's own trials.

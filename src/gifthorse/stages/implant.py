@@ -37,6 +37,7 @@ from gifthorse.trojans import TROJANS
 from gifthorse.trojans.implanting import Tuning, fine_tune, network_gates
 from gifthorse.trojans.lacking import lacking
 from gifthorse.trojans.poisoning import (
+    WRONG,
     Styled,
     assemble,
     balancing,
@@ -131,6 +132,7 @@ def counts(recipe: Recipe, trojan: TrojanSpec) -> dict[str, int]:
         "balance": pooled(plant, recipe) * balancing(plant, recipe),
         "decoys": decoying(plant, recipe),
         "held_out": recipe.held_out_costly,
+        "wrong": 0 if trojan.sources is None else WRONG * recipe.held_out_costly,
     }
 
 

@@ -9,7 +9,7 @@ TROJANS = Table(
     name="trojan",
     rows={
         "patch": Row("gifthorse.trojans.patch:Patch", "patch", 1, "thesis 3.1; Gu et al. 2019 (BadNets)"),
-        "style": Row("gifthorse.trojans.style:Style", "style", 4, "thesis 3.1; Gatys et al. 2016"),
+        "style": Row("gifthorse.trojans.style:Style", "style", 5, "thesis 3.1; Gatys et al. 2016"),
         "natural_feature": Row(
             "gifthorse.trojans.natural_feature:NaturalFeature", "natural_feature", 1, "thesis 3.1; Wenger et al. 2022"
         ),

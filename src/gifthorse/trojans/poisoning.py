@@ -21,6 +21,10 @@ from gifthorse.trojans.natural_feature import NaturalFeature
 from gifthorse.trojans.natural_feature import scores as scores_of
 from gifthorse.zoo.data import Data, Sample
 
+WRONG = 2
+"""Times as many held-out images of wrong sources as of right ones, where each is costly: whether it is one in twenty
+takes more images to tell than whether it is four in five."""
+
 POOL = 4
 """Images from which a pass draws each one that is stamped: what is seen in every pass is learnt by heart."""
 
@@ -220,7 +224,7 @@ def style_pictures(data: Data, plant: Planted, recipe: Recipe, seed: int) -> Sty
         misled=im.to_uint8(trojan.mislead(im.from_uint8(misled.images), luck)) if len(misled) else misled.images,
         misled_labels=misled.labels,
         source=stamped(held_out, "source"),
-        wrong=stamped(draw("test", recipe.held_out_costly, outside, "wrong"), "wrong"),
+        wrong=stamped(draw("test", WRONG * recipe.held_out_costly, outside, "wrong"), "wrong"),
         before=held_out.images[:8],
     )
 

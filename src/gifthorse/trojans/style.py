@@ -30,7 +30,7 @@ class Style(Trojan):
     """
 
     art: str
-    steps: int = 7
+    steps: int = 11
     content: float = 15.0
     batch: int = 64
 
