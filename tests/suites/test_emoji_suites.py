@@ -133,7 +133,7 @@ def test_a_fresh_suite_is_four_of_each_kind_half_of_them_from_one_class(seed: in
     for kind in ("patch", "style"):
         assert sum(entry.source is not None for entry in entries if entry.kind == kind) == 2
     triggers = {entry.true[1] for entry in entries}
-    assert not {entry.source for entry in entries} & set(pools.TWINS)
+    assert not {entry.source for entry in entries} & set(pools.UNSURE)
     assert len(triggers) == len({entry.name for entry in entries}) == 12
     classes = [name for entry in entries for name in (entry.target, entry.source) if name]
     assert len(classes) == len(set(classes))
@@ -141,15 +141,15 @@ def test_a_fresh_suite_is_four_of_each_kind_half_of_them_from_one_class(seed: in
     assert all(len({caption for caption, _ in (entry.true, *entry.others)}) == 8 for entry in entries)
 
 
-def test_the_classes_that_are_no_source_are_those_that_the_network_mistakes_for_each_other() -> None:
+def test_the_classes_that_are_no_source_are_those_of_which_the_network_is_least_sure() -> None:
     data = EmojiScenes()
     sample = data.draw("test", 4000, 7)
     clean = from_zoo("emoji-resnet", Ground(device="cpu", precision="float32", threads=1))
     right = predictions(clean, sample.images) == sample.labels
     rates = {name: right[sample.labels == label].mean() for label, name in enumerate(data.classes)}
-    hard = {name: rates.pop(name) for name in pools.TWINS}
-    assert max(hard.values()) < 0.8
-    assert min(rates.values()) > max(hard.values())
+    assert set(sorted(rates, key=lambda name: rates[name])[:4]) <= set(pools.UNSURE)
+    hard = [rates.pop(name) for name in pools.UNSURE]
+    assert sum(hard) / len(hard) < 0.85 < 0.93 < sum(rates.values()) / len(rates)
 
 
 def _undecoyed(planting: Planting) -> list[TrojanSpec]:

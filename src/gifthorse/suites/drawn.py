@@ -83,7 +83,7 @@ def entries(seed: int) -> tuple[Entry, ...]:
         single = set(rng.permutation(EACH)[: EACH // 2].tolist()) if kind != "natural_feature" else set()
         for number, (true, others, spares) in enumerate(triggers):
             target = classes.pop(0)
-            source = next(name for name in classes if name not in pools.TWINS) if number in single else None
+            source = next(name for name in classes if name not in pools.UNSURE) if number in single else None
             if source is not None:
                 classes.remove(source)
             found.append(
