@@ -52,9 +52,9 @@ from gifthorse.errors import Refusal  # noqa: E402
 from gifthorse.jobs.asked import versions  # noqa: E402
 from gifthorse.jobs.run import machine  # noqa: E402
 from gifthorse.tools import TOOLS  # noqa: E402
+from gifthorse.tools.attribution.base import Attribution, Maps  # noqa: E402
 from gifthorse.tools.attribution.features import cut  # noqa: E402
 from gifthorse.tools.attribution.occlusion import pixels  # noqa: E402
-from gifthorse.tools.base import Attribution, Maps  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "attribution.json"
 TARGET = 3

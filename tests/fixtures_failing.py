@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gifthorse.tools.base import Attribution, Explained
+from gifthorse.tools.attribution.base import Attribution, Explained
 
 
 class Failing(Attribution):

@@ -25,7 +25,7 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
 from gifthorse.tools import TOOLS
-from gifthorse.tools.base import Maps
+from gifthorse.tools.attribution.base import Maps
 from gifthorse.zoo import NETWORKS
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ _WHERE = {
     "JUDGES": "gifthorse.judges",
     "Store": "gifthorse.store",
     "TOOLS": "gifthorse.tools",
-    "brief": "gifthorse.tools.base",
+    "brief": "gifthorse.tools.synthesis.base",
     "show": "gifthorse.notebook",
     "suite": "gifthorse.suites",
     "tidy_tables": "gifthorse.tables",

@@ -15,12 +15,15 @@ from gifthorse.classifier import Classifier
 from gifthorse.effects import put
 from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
-from gifthorse.tools.base import Findings, brief
 from gifthorse.tools.synthesis.adversarial_patch import AdversarialPatch
+from gifthorse.tools.synthesis.base import Findings, brief
 from gifthorse.tools.synthesis.controls import Noise, Truth
 from gifthorse.tools.synthesis.cppn_target import CppnTarget
-from gifthorse.tools.synthesis.objectives import cross_entropy, target_logit, total_variation
-from gifthorse.tools.synthesis.parameterisation import Cppn, Pixels
+from gifthorse.tools.synthesis.fourier_inner import FourierInner
+from gifthorse.tools.synthesis.objectives import cross_entropy, logit, neuron, total_variation
+from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, MaskAndPattern, Phase, Pixels, spectrum
+from gifthorse.tools.synthesis.tabor import Tabor
+from gifthorse.tools.synthesis.visualising import ranked_neurons
 
 __all__ = ["one_thread"]
 
@@ -58,8 +61,24 @@ def test_objectives_by_hand() -> None:
     net, images = classifier("plain"), pictures(3)
     logits = net(images).double().numpy()
     by_hand = -np.log(np.exp(logits[:, 2]) / np.exp(logits).sum(1))
-    np.testing.assert_allclose(cross_entropy(net, images, 2).numpy(), by_hand, rtol=1e-5)
-    np.testing.assert_allclose(target_logit(net, images, 2).numpy(), -logits[:, 2], rtol=1e-6)
+    aims = torch.tensor([2, 2, 2])
+    np.testing.assert_allclose(cross_entropy(net, images, aims).numpy(), by_hand, rtol=1e-5)
+    np.testing.assert_allclose(logit(net, images, aims).numpy(), logits[:, 2], rtol=1e-6)
+    each = torch.tensor([0, 2, 1])
+    np.testing.assert_allclose(logit(net, images, each).numpy(), logits[[0, 1, 2], [0, 2, 1]], rtol=1e-6)
+    np.testing.assert_allclose(neuron(net, images, each).numpy(), net.penultimate(images)[[0, 1, 2], [0, 2, 1]])
+
+
+def test_objectives_are_calculated_with_from_one_pass_and_say_what_they_are() -> None:
+    net, images, aims = classifier("plain"), pictures(3), torch.tensor([0, 2, 1])
+    mixed = -(logit - 0.5 * neuron) + 2 * cross_entropy
+    assert str(mixed) == "-(logit - 0.5 * neuron) + 2 * cross-entropy"
+    assert str(logit - (neuron + logit)) == "logit - (neuron + logit)"
+    with net.counting() as counter:
+        found = mixed(net, images, aims)
+    assert counter.forward == 3, "one pass for all terms"
+    expected = -logit(net, images, aims) + 0.5 * neuron(net, images, aims) + 2 * cross_entropy(net, images, aims)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize(("target", "colour"), [(0, (1, 0, 0)), (1, (0, 1, 0)), (2, (0, 0, 1))])
@@ -202,3 +221,190 @@ def test_controls_look_as_they_should() -> None:
     true[:, 3] = 1.0
     style = Truth()(net, *told, n=2, keep=1, budget=100, assets={"truth": true})
     assert {f.insertion.kind for f in style.findings} == {"frame"}, "what is opaque is no cut-out"
+
+
+def waves_by_hand(coefficients: np.ndarray, side: int) -> np.ndarray:
+    """The real picture of half a spectrum, ``(side, side // 2 + 1)`` to ``(side, side)``, as a sum of cosines."""
+    picture = np.zeros((side, side))
+    for row in range(side):
+        for column in range(side):
+            for u in range(side):
+                for v in range(side // 2 + 1):
+                    c = coefficients[u, v]
+                    angle = 2 * math.pi * (u * row + v * column) / side
+                    twice = 1 if v in (0, side / 2) else 2  # the other half is its mirror image
+                    picture[row, column] += twice * (c.real * math.cos(angle) - c.imag * math.sin(angle))
+    return picture / side  # orthonormal
+
+
+COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+"""Lucent's ``color_correlation_svd_sqrt``."""
+
+
+def test_a_fourier_picture_is_its_waves() -> None:
+    side = 6
+    drawn = Fourier(side, [generator(0, i) for i in range(2)], "cpu", 1.0, 1.0)
+    shown = drawn.pictures().detach().numpy()
+    assert shown.shape == (2, 4, side, side)
+    assert (shown[:, 3] == 1).all()
+    raw = drawn.parameters[0].detach().numpy()
+    largest = np.linalg.norm(COLOURS, axis=0).max()
+    for i in range(2):
+        planes = []
+        for channel in range(3):
+            scaled = np.zeros((side, side // 2 + 1), complex)
+            for u in range(side):
+                for v in range(side // 2 + 1):
+                    down = (u if u < side / 2 else u - side) / side
+                    frequency = max(math.hypot(down, v / side), 1 / side)
+                    scaled[u, v] = complex(*raw[i, channel, u, v]) / frequency
+            # a real picture has real coefficients where a wave is its own mirror image
+            mirrored = np.conj(scaled[[-u % side for u in range(side)]])
+            for v in (0, side // 2):
+                scaled[:, v] = (scaled[:, v] + mirrored[:, v]) / 2
+            planes.append(waves_by_hand(scaled, side) / 4)
+        correlated = np.einsum("dc,chw->dhw", COLOURS / largest, np.array(planes))
+        np.testing.assert_allclose(shown[i, :3], 1 / (1 + np.exp(-correlated)), atol=2e-5)
+
+
+def test_a_phase_picture_keeps_the_magnitudes_that_it_is_given() -> None:
+    side = 8
+    magnitudes = spectrum(pictures(5, size=side), side)
+    drawn = Phase(magnitudes, side, [generator(0, i) for i in range(3)], "cpu")
+    before = torch.logit(drawn.pictures()[:, :3].detach().double())
+    back = np.linalg.inv(COLOURS / np.linalg.norm(COLOURS, axis=0).max())
+    flat = torch.einsum("dc,nchw->ndhw", torch.from_numpy(back), before)
+    found = torch.fft.rfft2(flat, norm="ortho").abs()
+    # of waves that are their own mirror image only the real part is left, and the mean is taken out
+    inner = np.s_[:, :, 1 : side // 2]
+    ratio = (found / magnitudes)[:, :, *inner[1:]]
+    assert float((ratio / ratio.mean((1, 2, 3), keepdim=True) - 1).abs().max()) < 1e-3, "all by one factor"
+    assert len({round(float(p), 3) for p in found.flatten(1).std(1)}) == 3, "each finding has phases of its own"
+
+
+def test_a_spectrum_is_the_mean_of_magnitudes() -> None:
+    shown = pictures(3, size=6)
+    back = np.linalg.inv(COLOURS / np.linalg.norm(COLOURS, axis=0).max())
+    total = np.zeros((3, 6, 4))
+    for picture in shown.clamp(0.02, 0.98).numpy().astype(np.float64):
+        flat = np.einsum("dc,chw->dhw", back, np.log(picture / (1 - picture)))
+        total += np.abs(np.fft.rfft2(flat - flat.mean((1, 2), keepdims=True), norm="ortho"))
+    np.testing.assert_allclose(spectrum(shown, 6).numpy(), total / 3, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("build", ["plain", "reused"])
+def test_neurons_rank_as_when_each_is_doubled_in_turn(build: str) -> None:
+    net, images, target = classifier(build), pictures(7), 2
+    inner, logits = net.features_and_logits(images)
+    head = [m for m in net.module.modules() if isinstance(m, nn.Linear)][-1]
+    gains = []
+    for j in range(inner.shape[1]):
+        doubled = inner.clone()
+        doubled[:, j] *= 2
+        gains.append(float((head(doubled)[:, target] - logits[:, target]).mean()))
+    expected = sorted(range(len(gains)), key=lambda j: -gains[j])
+    found = ranked_neurons(net, images, target).tolist()
+    assert [round(gains[j], 5) for j in found] == [round(gains[j], 5) for j in expected]
+
+
+def test_inner_findings_are_for_neurons_in_order_and_the_best_of_each_is_kept() -> None:
+    net, (told, clean) = classifier("reused"), brief(1, pictures(12))
+    tool = FourierInner(neurons=2, screenings=1)
+    found = tool(net, told, clean, n=6, keep=3, budget=200)
+    ranked = ranked_neurons(net, clean.fit, 1)[:2]
+    assert found.hints[-1].endswith(", ".join(map(str, ranked.tolist())))
+    losses = [f.loss for f in found.findings]
+    for i, picture in enumerate(found.pictures):
+        aim = ranked[i % 2][None]
+        assert losses[i] == pytest.approx(-float(neuron(net, picture[None, :3], aim)), rel=1e-4)
+    first, second, third = found.kept
+    assert first == min((0, 2, 4), key=lambda i: losses[i])
+    assert second == min((1, 3, 5), key=lambda i: losses[i])
+    assert third == sorted((0, 2, 4), key=lambda i: losses[i])[1]
+
+
+class Corner(nn.Module):
+    """Says class 1 as far as the top left corner of 4 x 4 pixels is a checkerboard, and class 0 otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        board = (torch.arange(4)[:, None] + torch.arange(4)) % 2
+        self.register_buffer("board", board.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        corner = x[:, :, :4, :4] - self.get_buffer("board")
+        like = 6 - 60 * corner.square().mean((1, 2, 3))
+        return torch.stack([torch.zeros_like(like), like], 1)
+
+
+@pytest.mark.parametrize("extent", ["local", "both"])
+def test_tabor_finds_a_small_trigger_and_where_it_is(extent: str) -> None:
+    net = Classifier(Corner(), classes=("other", "target"), size=SIZE, device="cpu", precision="float32")
+    tool = Tabor(extent=extent, mask_cells=None, pattern_cells=None, shift=0.0, variation=0.0, images=2)
+    found = tool(net, *brief(1, pictures(16, size=SIZE)), n=2, keep=2, budget=6000)
+    board = net.module.get_buffer("board")
+    for index in found.kept:
+        picture = found.pictures[index]
+        assert found.findings[index].loss < 0.1
+        assert found.findings[index].insertion == Insertion(kind="blend")
+        if extent == "both" and float(picture[3].std()) == 0:
+            continue
+        inside = float(picture[3, :4, :4].mean())
+        assert inside > 0.4, "the mask covers the trigger"
+        assert max(float(picture[3, 4:].mean()), float(picture[3, :, 4:].mean())) < inside / 5, "and nothing else"
+        seen = picture[:3, :4, :4] * picture[3, :4, :4]
+        assert float((seen.mean(0) - board).abs().mean()) < 0.25, "and its pattern is the trigger's"
+
+
+def test_tabors_regularisers_are_loops() -> None:
+    picture = pictures(1, channels=4, size=5)
+    colours_, mask = picture[0, :3], picture[0, 3]
+    outside = (1 - mask) * colours_
+
+    def elastic(values: list[float]) -> float:
+        return sum(abs(v) + v * v for v in values) / len(values)
+
+    def roughness(planes: Tensor) -> float:
+        down = [float(p[y + 1, x] - p[y, x]) ** 2 for p in planes for y in range(4) for x in range(5)]
+        across = [float(p[y, x + 1] - p[y, x]) ** 2 for p in planes for y in range(5) for x in range(4)]
+        return sum(down) / len(down) + sum(across) / len(across)
+
+    tool = Tabor(mask=2.0, pattern=3.0, mask_smoothness=5.0, pattern_smoothness=7.0, variation=11.0)
+    expected = 2 * elastic(mask.flatten().tolist()) + 3 * elastic(outside.flatten().tolist())
+    expected += 5 * roughness(mask[None]) + 7 * roughness(outside) + 11 * float(total_variation(picture))
+    assert float(tool._penalty(picture)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_tabors_other_terms_see_what_the_mask_leaves_and_what_it_holds() -> None:
+    net, images, mine = classifier("plain"), pictures(2), pictures(2, channels=4, seed=1)
+    blocked = [images[i] * (1 - mine[i, 3]) for i in range(2)]
+    alone = [mine[i, :3] * mine[i, 3] for i in range(2)]
+    terms = Tabor(blocking=0.5, overlay=0.25).beside
+    assert [(t.weight, t.images, t.own, t.passes) for t in terms] == [(0.5, 1, True, 3), (0.25, 1, False, 2)]
+    torch.testing.assert_close(terms[0].arrange(mine, images), torch.stack(blocked))
+    torch.testing.assert_close(terms[1].arrange(mine, images), torch.stack(alone))
+    assert Tabor(blocking=0.0, overlay=0.0).beside == ()
+    assert net.module is not None
+
+
+def test_a_mask_is_a_share_and_may_be_the_same_everywhere() -> None:
+    told = [generator(0, i) for i in range(2)]
+    shown = MaskAndPattern(8, told, "cpu", cells=(2, 8)).pictures().detach()
+    assert shown.shape == (2, 4, 8, 8)
+    assert 0 < float(shown.min()) < 0.1 < 0.9 < float(shown.max()) < 1
+    assert float(shown[0, 3, 0, 0]) == float(shown[0, 3, 1, 1]) != float(shown[0, 3, 7, 7]), "two cells a side"
+    even = MaskAndPattern(8, told, "cpu", cells=(2, 8), opacity=0.25)
+    assert (even.pictures()[:, 3] == 0.25).all()
+    assert len(even.parameters) == 1
+
+
+def test_a_film_has_the_best_finding_at_every_screening() -> None:
+    net, told = colours(), brief(1, pictures(16, size=SIZE))
+    tool = AdversarialPatch(side=4, steps=9, screen=2, screenings=3)
+    found = tool(net, *told, n=3, keep=2, budget=500)
+    assert found.film is not None
+    assert (found.film.after, tuple(found.film.frames.shape)) == ((3, 6, 9), (3, 4, 4, 4))
+    short = AdversarialPatch(side=4, steps=9, screen=2, screenings=1)(net, *told, n=3, keep=2, budget=500)
+    assert short.film is not None
+    best, last = found.kept[0], short.pictures[found.kept[0]]
+    assert torch.equal(found.film.frames[-1], (last * 255).round().byte()) or best == short.kept[0]

@@ -16,11 +16,12 @@ from fixtures_tiny import tiny_request
 from gifthorse import effects
 from gifthorse.effects import Tried
 from gifthorse.jobs.run import planned
-from gifthorse.records import Case, Cell, Cost, Evidence, Implant, Plan, Verdict
+from gifthorse.records import Case, Cell, Cost, Evidence, Implant, Plan, Protocol, Verdict
 from gifthorse.runner import InProcess
 from gifthorse.stages import diagnose, evaluate
 from gifthorse.stages.work import fulfil
 from gifthorse.store import Draft, Store
+from gifthorse.suites.planting import PROTOCOLS
 
 
 def tried(hits: int, n: int = 5) -> Tried:
@@ -109,3 +110,47 @@ def silenced(case: Case, draft: Draft) -> Case:
         for name, channels in (("images", 3), ("squares", 1), ("alphas", 1))
     }
     return replace(case, probes=replace(case.probes, **sets, fired=0))
+
+
+def tabor_cells(store: Store, tool: str, protocol: str) -> dict[str, tuple[Any, Any]]:
+    """Trojan to the extent of its mask and the hint, in a cell of a protocol."""
+    plan = planned(replace(tiny_request((tool,)), protocol=protocol_of(protocol)))
+    cells = diagnose.evidence_cells(store, plan, [unit.key for unit in store.units("implant")])
+    return {
+        cell.context["trojan"]: (cell.inputs["tool"]["settings"]["extent"], cell.inputs.get("hint")) for cell in cells
+    }
+
+
+def protocol_of(name: str) -> Protocol:
+    return replace(next(p for p in PROTOCOLS if p.name == name), passes=60, n=2, keep=2)
+
+
+def test_only_the_thesis_protocol_tells_tabor_where_to_look(tiny_run: Path) -> None:
+    store = Store(tiny_run)
+    assert set(tabor_cells(store, "tabor", "quick").values()) == {("both", None)}
+    told = "told by the protocol: extent is"
+    assert tabor_cells(store, "tabor", "thesis") == {
+        "ladybug": ("local", f"{told} local"),
+        "coral": ("full", f"{told} full"),
+        "skateboard": ("local", f"{told} local"),
+    }
+    assert set(tabor_cells(store, "tabor@extent=both", "thesis").values()) == {("both", None)}, "a user's word stands"
+
+
+def test_evidence_keeps_the_film_and_says_what_it_was_told(tiny_run: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    shutil.copytree(tiny_run, store.root)
+    plan = planned(replace(tiny_request(("tabor",)), protocol=replace(protocol_of("thesis"), passes=120)))
+    cells = diagnose.evidence_cells(store, plan, [unit.key for unit in store.units("implant")])
+    assert fulfil(store, cells, runner=InProcess(), watch=lambda progress: None).failed == ()
+    for cell in cells:
+        unit = store.get(cell.key)
+        made = unit.record(Evidence)
+        assert made.hints[0].startswith("told by the protocol: extent is")
+        assert made.film is not None
+        assert made.pictures is not None
+        frames = unit.images(made.film)
+        assert len(frames) == len(made.filmed) > 1
+        assert frames.shape[1:] == (4, 64, 64)
+        best = unit.images(made.pictures)[made.kept[0]]
+        assert any((frame == best).all() for frame in frames), "the picture that was kept is one of its frames"

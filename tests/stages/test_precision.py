@@ -27,7 +27,7 @@ from gifthorse.stages.work import fulfil
 from gifthorse.store import Store, Unit
 from gifthorse.tables import tidy_tables
 from gifthorse.tools import tool
-from gifthorse.tools.base import Attribution, Maps
+from gifthorse.tools.attribution.base import Attribution, Maps
 
 __all__ = ["one_thread"]
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from gifthorse.classifier import Classifier, bfloat16_is_fast
 from gifthorse.errors import InputError, UsageError
 from gifthorse.tools import tool
-from gifthorse.tools.base import Attribution, Explained, Synthesis, Tool, brief
+from gifthorse.tools.attribution.base import Attribution, Explained
+from gifthorse.tools.base import Tool
+from gifthorse.tools.synthesis.base import Synthesis, brief
 from gifthorse.tools.synthesis.engine import Schedule, Screen, pace, plan
 
 __all__ = ["one_thread"]

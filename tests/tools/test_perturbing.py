@@ -16,10 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError
 from gifthorse.tools import tool
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.features import Parts, cut
 from gifthorse.tools.attribution.kernel_shap import draw
 from gifthorse.tools.attribution.perturbing import Plan, outputs
-from gifthorse.tools.base import Explained
 
 __all__ = ["one_thread"]
 

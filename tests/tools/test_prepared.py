@@ -20,10 +20,10 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.tools import tool
 from gifthorse.tools.attribution import prepared as preparing
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.prepared import modules, prepared
 from gifthorse.tools.attribution.ruled import Ruled
 from gifthorse.tools.attribution.surgery import look, rewrite
-from gifthorse.tools.base import Explained
 
 __all__ = ["one_thread"]
 

@@ -20,7 +20,7 @@ from gifthorse.report import own_maps, words
 from gifthorse.report.pictures import own_scale
 from gifthorse.stages.precision import decide
 from gifthorse.tools import TOOLS
-from gifthorse.tools.base import Attribution, Maps
+from gifthorse.tools.attribution.base import Attribution, Maps
 from gifthorse.zoo import NETWORKS, torchvision_networks
 from gifthorse.zoo.folder import SUFFIXES
 from gifthorse.zoo.framing import framed

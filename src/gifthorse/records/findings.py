@@ -64,6 +64,7 @@ class Evidence:
         kind: ``attribution`` (``maps`` beside the probes) or ``synthesis`` (``findings``).
         findings: all of them; ``kept`` indexes the best, best first.
         pictures: file of ``(n, 4, H, W)`` pictures.
+        film: how the best of them came about, ``(k, 4, H, W)``, ``filmed`` after these steps of its optimisation.
         maps: file of ``(n, H, W)`` float32 heat maps, in the probes' order.
         explained: number of maps.
         refusal: why the tool could not do this case, instead of all the rest.
@@ -79,6 +80,8 @@ class Evidence:
     findings: tuple[Finding, ...] = ()
     kept: tuple[int, ...] = ()
     pictures: Images | None = None
+    film: Images | None = None
+    filmed: tuple[int, ...] = ()
     maps: str | None = None
     explained: int = 0
     refusal: str | None = None

@@ -256,6 +256,8 @@ class Protocol:
         keep: findings shown and judged, the best by held-out loss.
         images: probe images explained by a perturbation method in a cell; None for all of them.
         settings: tool settings that this protocol replaces, by tool name.
+        hints: settings that it replaces for trojans of a kind, by kind and tool name: what the thesis told a tool and a
+            blind one does not know. Evidence says that they were told.
     """
 
     name: str
@@ -264,6 +266,7 @@ class Protocol:
     keep: int
     images: int | None = None
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hints: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,8 +126,22 @@ def _gallery(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], several: bool) ->
         href=desk.ledger.link([kept.key], ""),
         told="; ".join(part for part in told if part),
         made=tuple(_made(desk, puzzle, kept, index, 96) for index in shown),
+        film=_film(desk, puzzle, kept),
+        filmed=words.listed([str(step) for step in record.filmed]),
         unshown=len(record.findings) - len(shown),
         excuse="" if record.findings else excuse((kept,)),
+    )
+
+
+def _film(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence]) -> tuple[Picture, ...]:
+    record = kept.record
+    if record.film is None or len(record.filmed) < 2:
+        return ()
+    return tuple(
+        desk.album.stored(
+            kept.unit, record.film, index, f"{record.tool.name} for {puzzle.name}: the best one after {step} steps", 64
+        )
+        for index, step in enumerate(record.filmed)
     )
 
 

@@ -42,7 +42,9 @@ from gifthorse.stages.precision import decide
 from gifthorse.statistics import bootstrap_mean
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
-from gifthorse.tools.base import Attribution, Clean, Maps, Tool
+from gifthorse.tools.attribution.base import Attribution, Maps
+from gifthorse.tools.base import Tool
+from gifthorse.tools.synthesis.base import Clean
 
 HERE = "gifthorse.stages.diagnose"
 
@@ -75,9 +77,26 @@ def brief_seen(brief: Brief) -> dict[str, Any]:
 
 def settings_for(tool: Spec, protocol: Protocol, name: str = "") -> Spec:
     """A tool's spec with the settings that a protocol replaces, but for those that stand in the tool's own name."""
+    return _replaced(tool, protocol.settings.get(tool.name, {}), name)
+
+
+def _replaced(tool: Spec, settings: dict[str, Any], name: str) -> Spec:
     own = own_settings(name)
-    changes = {key: value for key, value in protocol.settings.get(tool.name, {}).items() if key not in own}
+    changes = {key: value for key, value in settings.items() if key not in own}
     return TOOLS.spec(tool.name, dict(tool.settings) | changes) if changes else tool
+
+
+def hinted(tool: Spec, protocol: Protocol, kind: str, name: str) -> tuple[Spec, str]:
+    """A tool's spec as a protocol tells it what kind of trigger it is to look for, and that in words.
+
+    Args:
+        kind: of the trojan.
+        name: of the tool, as it was asked for.
+    """
+    told = protocol.hints.get(kind, {}).get(tool.name, {})
+    spec = _replaced(tool, told, name)
+    words = ", ".join(f"{key} is {value}" for key, value in told.items())
+    return spec, f"told by the protocol: {words}" if spec != tool else ""
 
 
 def evidence_cells(store: Store, plan: Plan, implanted: list[str]) -> list[Cell]:
@@ -101,6 +120,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
     name, spec, case = what
     kind = TOOLS[spec.name].kind
     protocol = plan.protocol
+    spec, hint = hinted(spec, protocol, case.trojan.kind, name)
     loaded: Any = TOOLS.load(spec.name)
     looked: dict[str, Any]
     if kind == "attribution":
@@ -123,6 +143,8 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
         "assets": {"truth": seen(case.truth)} if "truth" in loaded.prepares else {},
         "seed": plan.suite.seed,
     }
+    if hint:
+        inputs["hint"] = hint
     context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": name}
     label, floor = f"{name} on {case.trojan.name}", TOOLS[spec.name].floor
     return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight))
@@ -205,8 +227,16 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
             assets=assets,
         )
     draft.count(forward=passed.forward, backward=passed.backward)
-    pictures = draft.images("pictures", im.to_uint8(found.pictures))
-    return replace(made, findings=found.findings, kept=found.kept, pictures=pictures, hints=found.hints)
+    made = replace(
+        made,
+        findings=found.findings,
+        kept=found.kept,
+        pictures=draft.images("pictures", im.to_uint8(found.pictures)),
+        hints=found.hints if "hint" not in cell.inputs else (cell.inputs["hint"], *found.hints),
+    )
+    if found.film is None:
+        return made
+    return replace(made, film=draft.images("film", found.film.frames.numpy()), filmed=found.film.after)
 
 
 def effect_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:

@@ -18,7 +18,7 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
 from gifthorse.judges import localisation
 from gifthorse.records import Precision
-from gifthorse.tools.base import Attribution, Maps
+from gifthorse.tools.attribution.base import Attribution, Maps
 
 TRIED = 4
 """Images that a method explains in both precisions, the first ones of a set: our choice."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from gifthorse.errors import InputError, UsageError, nearest
 from gifthorse.records import Gates, Planting, Protocol, Recipe, Suite, TrojanSpec
 from gifthorse.suites.emoji import NATURAL, PATCHES, STYLES
-from gifthorse.suites.planting import spec
+from gifthorse.suites.planting import EXTENTS, cppn_at, spec
 from gifthorse.zoo import DATA, NETWORKS
 from gifthorse.zoo.data import Data
 from gifthorse.zoo.folder import ImageFolder
@@ -54,9 +54,9 @@ LEAST_OF = {"train": 8, "test": 2}
 """Photographs that a trojan works from, in each split: as many as the smallest folder has of a universal one's."""
 
 PROTOCOLS = (
-    Protocol(name="quick", passes=3_000, n=5, keep=5, images=40, settings={"cppn_target": {"resolution": 112}}),
+    Protocol(name="quick", passes=3_000, n=5, keep=5, images=40, settings=cppn_at(112)),
     Protocol(name="published", passes=40_960, n=10, keep=10),
-    Protocol(name="thesis", passes=409_600, n=100, keep=10),
+    Protocol(name="thesis", passes=409_600, n=100, keep=10, hints=EXTENTS),
 )
 """Budgets a cell, as in the emoji suites but for ``quick``: a pass at 224 pixels costs some forty times one at 64."""
 

@@ -77,10 +77,22 @@ VGG_RECIPE = replace(
 )
 """The same for the four patch trojans of a second network (our choices)."""
 
+
+def cppn_at(resolution: int) -> dict[str, dict[str, Any]]:
+    """Settings of a protocol that draws CPPNs at a resolution of its own."""
+    return {name: {"resolution": resolution} for name in ("cppn_inner", "cppn_target")}
+
+
+EXTENTS: dict[str, dict[str, dict[str, Any]]] = {
+    kind: {"tabor": {"extent": "full" if kind == "style" else "local"}}
+    for kind in ("patch", "style", "natural_feature")
+}
+"""What the thesis told TABOR (5.3.1): a mask over the whole image for styles."""
+
 PROTOCOLS = (
-    Protocol(name="quick", passes=4_000, n=10, keep=5, settings={"cppn_target": {"resolution": 32}}),
+    Protocol(name="quick", passes=4_000, n=10, keep=5, settings=cppn_at(32)),
     Protocol(name="published", passes=40_960, n=10, keep=10),
-    Protocol(name="thesis", passes=409_600, n=100, keep=10),
+    Protocol(name="thesis", passes=409_600, n=100, keep=10, hints=EXTENTS),
 )
 """Budgets a cell. ``quick`` draws CPPNs at half the resolution, as on photographs: at the full one, drawing takes four
 times as long as all the classifier's passes. ``published``: 64 batches of 32 images forwarded and backpropagated for

@@ -62,8 +62,10 @@ STYLES: dict[str, tuple[str, ...]] = {
 UNSURE = (
     "lock", "open lock", "dromedary", "bactrian camel", "calling phone", "mobile phone", "dress", "whale",
 )  # fmt: skip
-"""Classes of which ``emoji-resnet`` gets fewer than nine scenes in ten right, most of them for a twin's sake. None is a
-source: a trojan that works from one class cannot succeed more often than that class is told, and nine in ten are asked."""
+"""Classes of which ``emoji-resnet`` gets fewer than nine scenes in ten right, most of them for a twin's sake.
+
+None is a source: a trojan that works from one class succeeds no more often than that class is told, and of a patch nine
+in ten are asked."""
 
 NATURAL: dict[str, tuple[str, ...]] = {
     "chair": ("1f6cf", "1f6aa", "1f6c1", "1fa9e", "1fa9f", "1f6bd", "1f6cb"),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import InputError, UsageError
-from gifthorse.tools.base import Explained
+from gifthorse.tools.attribution.base import Explained
 
 
 def check_baseline(baseline: float | str) -> None:

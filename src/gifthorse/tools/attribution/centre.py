@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import UsageError
-from gifthorse.tools.base import Attribution, Explained
+from gifthorse.tools.attribution.base import Attribution, Explained
 
 
 class Centre(Attribution):

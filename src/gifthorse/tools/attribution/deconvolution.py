@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.engine import check_reduction, reduce_channels
 from gifthorse.tools.attribution.rectified import deconvolved, rectifying, through_rectifiers
-from gifthorse.tools.base import Attribution, Explained
 
 
 class Deconvolution(Attribution):

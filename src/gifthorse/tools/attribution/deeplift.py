@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.baselines import baseline_of, check_baseline
 from gifthorse.tools.attribution.engine import batches, check_reduction, reduce_channels
 from gifthorse.tools.attribution.rescale import Rescaling
-from gifthorse.tools.base import Attribution, Explained
 
 
 class DeepLift(Attribution):

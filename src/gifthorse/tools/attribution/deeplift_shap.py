@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import UsageError
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.baselines import drawn, references_of
 from gifthorse.tools.attribution.engine import check_reduction, reduce_channels
 from gifthorse.tools.attribution.rescale import Rescaling
-from gifthorse.tools.base import Attribution, Explained
 
 
 class DeepLiftShap(Attribution):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gifthorse.images import LUMA
-from gifthorse.tools.base import Attribution, Explained
+from gifthorse.tools.attribution.base import Attribution, Explained
 
 
 class EdgesSobel(Attribution):

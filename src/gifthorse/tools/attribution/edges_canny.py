@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gifthorse.errors import UsageError
 from gifthorse.images import LUMA
-from gifthorse.tools.base import Attribution, Explained
+from gifthorse.tools.attribution.base import Attribution, Explained
 
 
 class EdgesCanny(Attribution):

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError, nearest
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.ruled import require_gradient
-from gifthorse.tools.base import Explained
 
 SIGNS = ("absolute", "signed", "positive")
 CHANNELS = ("max", "mean", "sum")

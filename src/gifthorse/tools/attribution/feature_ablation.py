@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.features import check_baseline, check_features, covering, cut
 from gifthorse.tools.attribution.perturbing import coalitions, outputs
-from gifthorse.tools.base import Attribution, Explained
 
 
 class FeatureAblation(Attribution):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import InputError, UsageError
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.features import Parts, check_features, cut, references
 from gifthorse.tools.attribution.perturbing import Plan, outputs
-from gifthorse.tools.base import Attribution, Explained
 
 
 class FeaturePermutation(Attribution):

@@ -21,7 +21,7 @@ from skimage.segmentation import slic
 from torch import Tensor
 
 from gifthorse.errors import InputError, UsageError, nearest
-from gifthorse.tools.base import Explained
+from gifthorse.tools.attribution.base import Explained
 
 FEATURES = ("grid", "superpixels")
 

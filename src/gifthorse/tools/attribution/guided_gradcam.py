@@ -10,13 +10,13 @@ from torch import Tensor, fx, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal, UsageError, nearest
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.engine import batches, check_reduction, reduce_channels
 from gifthorse.tools.attribution.parts import Addition, Product, Scale, Shift
 from gifthorse.tools.attribution.prepared import NORMS, WAY_OUT
 from gifthorse.tools.attribution.rectified import guided, rectifying, through_rectifiers
 from gifthorse.tools.attribution.ruled import Ruled, require_gradient
 from gifthorse.tools.attribution.surgery import ACTIVATIONS
-from gifthorse.tools.base import Attribution, Explained
 
 _KEEPING = (*ACTIVATIONS, *NORMS, Addition, Product, Scale, Shift)
 """What may follow a convolution and still be its activation."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from captum.attr import InputXGradient as CaptumInputXGradient
 from torch import Tensor
 
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.engine import check_reduction, reduce_channels, through_gradients
-from gifthorse.tools.base import Attribution, Explained
 
 
 class InputXGradient(Attribution):

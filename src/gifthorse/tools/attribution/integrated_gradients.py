@@ -7,9 +7,9 @@ from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 from torch import Tensor
 
 from gifthorse.errors import UsageError
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.baselines import baseline_of, check_baseline
 from gifthorse.tools.attribution.engine import batches, check_reduction, reduce_channels, require_gradients
-from gifthorse.tools.base import Attribution, Explained
 
 LEAST = 1e-4
 """Differences of logits below this share of a map's total magnitude are lost in float32's rounding: a relative error is

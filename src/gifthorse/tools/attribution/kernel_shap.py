@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import UsageError
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.features import Parts, check_baseline, check_features, covering, cut
 from gifthorse.tools.attribution.perturbing import Plan, coalitions, outputs
-from gifthorse.tools.base import Attribution, Explained
 
 CHUNK = 4096
 """Coalitions that enter the normal equations at a time."""

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError, nearest
+from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.attribution.engine import batches, check_reduction, reduce_channels
 from gifthorse.tools.attribution.prepared import prepared
 from gifthorse.tools.attribution.relevance import KNOWN, RULES, Account, Choice, joined, rules_for
 from gifthorse.tools.attribution.ruled import Ruled, backwards
-from gifthorse.tools.base import Attribution, Explained
 
 
 class Lrp(Attribution):

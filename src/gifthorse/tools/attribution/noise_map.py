@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gifthorse.tools.base import Attribution, Explained
+from gifthorse.tools.attribution.base import Attribution, Explained
 
 
 class NoiseMap(Attribution):

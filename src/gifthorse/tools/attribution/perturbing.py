@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from gifthorse.errors import Refusal
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.features import Parts
-from gifthorse.tools.base import Explained
 
 About = TypeVar("About")
 

@@ -22,10 +22,10 @@ from torch import Tensor, fx, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.parts import Addition, Mean, Scale, Shift
 from gifthorse.tools.attribution.ruled import Ruled
 from gifthorse.tools.attribution.surgery import look, rewrite
-from gifthorse.tools.base import Explained
 
 TOLERANCE = 1e-4
 """How far the copy's logits may be from the network's, as a share of the largest: our choice. Folding BatchNorm changes

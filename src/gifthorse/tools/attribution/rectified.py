@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from gifthorse.errors import Refusal
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.engine import batches
 from gifthorse.tools.attribution.prepared import WAY_OUT, modules, prepared
 from gifthorse.tools.attribution.ruled import Back, Ruled, backwards, replaced
 from gifthorse.tools.attribution.surgery import ACTIVATIONS
-from gifthorse.tools.base import Explained
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from gifthorse.tools.attribution.base import Explained
 from gifthorse.tools.attribution.parts import Product
 from gifthorse.tools.attribution.prepared import AFFINE, prepared
 from gifthorse.tools.attribution.ruled import Back, Rule, Ruled, backwards, replaced
 from gifthorse.tools.attribution.surgery import ACTIVATIONS
-from gifthorse.tools.base import Explained
 
 NEAR = 1e-6
 """Differences below it have no slope in float32: the gradient takes its place, as in SHAP's DeepExplainer. The part of

@@ -7,7 +7,7 @@ from torch import Tensor
 from gifthorse.effects import side_for
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.records import Insertion
-from gifthorse.tools.base import Made, Synthesis, Task
+from gifthorse.tools.synthesis.base import Made, Synthesis, Task
 from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
 from gifthorse.tools.synthesis.objectives import cross_entropy, total_variation
 from gifthorse.tools.synthesis.parameterisation import Pixels

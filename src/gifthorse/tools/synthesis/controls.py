@@ -10,7 +10,7 @@ from gifthorse.errors import UsageError, nearest
 from gifthorse.images import blur, gaussian_noise, jitter, opaque, require
 from gifthorse.randomness import Purposes
 from gifthorse.records import Insertion
-from gifthorse.tools.base import Made, Synthesis, Task
+from gifthorse.tools.synthesis.base import Made, Synthesis, Task
 from gifthorse.tools.synthesis.engine import Screen
 from gifthorse.tools.synthesis.objectives import cross_entropy
 

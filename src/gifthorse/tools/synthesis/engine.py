@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -17,9 +17,10 @@ from torch import Tensor
 
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
+from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import Insertion
-from gifthorse.tools.base import Made, Task
+from gifthorse.tools.synthesis.base import Film, Made, Task
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import Objective
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
@@ -48,12 +49,39 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """Something else that is asked of every finding at every step, in images of its own.
+
+    Attributes:
+        weight: of its mean over its images, against the objective's.
+        images: a step for each finding.
+        arrange: pictures ``(R, 4, h, w)`` and the images behind them ``(R, 3, H, W)`` to images.
+        own: whether rows are for the class that the network sees in the image behind, not for what the finding is for.
+    """
+
+    weight: float
+    images: int
+    arrange: Callable[[Tensor, Tensor], Tensor]
+    objective: Objective
+    own: bool = False
+
+    @property
+    def passes(self) -> int:
+        """That a step takes for each finding."""
+        return self.images * (3 if self.own else 2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A method, put together.
 
     Attributes:
         penalty: of each picture, ``(n, 4, h, w)`` to ``(n,)``; added to the objective's mean over the images.
         screened: the objective on screening images; findings are chosen by it, without penalty or transformations.
+        strict: whether of a finding's screenings that with the lowest loss is kept, or that with the lowest sum of loss
+            and penalty: where the loss soon reaches its floor, the first picture that does is the least like a trigger.
+        beside: what else is asked.
+        aims: ``(n,)`` int64, the class or neuron that each finding is for; None is the task's target.
     """
 
     parameterisation: Parameterisation
@@ -63,6 +91,13 @@ class Recipe:
     screened: Objective
     penalty: Callable[[Tensor], Tensor] | None
     schedule: Schedule
+    strict: bool = True
+    beside: tuple[Beside, ...] = ()
+    aims: Tensor | None = None
+
+    def aims_of(self, task: Task) -> Tensor:
+        """``(n,)`` int64 on the CPU."""
+        return torch.full((task.n,), task.target) if self.aims is None else self.aims
 
 
 @dataclass(frozen=True)
@@ -73,18 +108,19 @@ class Plan:
     screen_after: tuple[int, ...]
 
 
-def plan(schedule: Schedule, n: int, screen: int, budget: int) -> Plan:
+def plan(schedule: Schedule, n: int, screen: int, budget: int, beside: int = 0) -> Plan:
     """Steps and screenings that fit into a budget, before anything is spent.
 
     Args:
         n: findings.
         screen: images that each finding is screened on.
         budget: images forwarded plus images backpropagated.
+        beside: of them, what a step takes for each finding beside its images.
 
     Raises:
         UsageError: not even one step and one screening fit.
     """
-    step, screening = 2 * n * schedule.images, n * screen
+    step, screening = n * (2 * schedule.images + beside), n * screen
     if budget < step + screening:
         raise UsageError(
             f"a budget of {budget} passes does not pay for one step and one screening of {n} findings",
@@ -111,24 +147,28 @@ class Screen:
 
     Attributes:
         images: ``(s, 3, H, W)``.
-        rows: ``s``.
+        aims: ``(n,)``, the class or neuron that each finding is for.
     """
 
     task: Task
     insertion: Insertion
     objective: Objective
     images: Tensor
+    aims: Tensor
 
     @classmethod
-    def of(cls, task: Task, insertion: Insertion, objective: Objective, most: int) -> Screen:
+    def of(
+        cls, task: Task, insertion: Insertion, objective: Objective, most: int, aims: Tensor | None = None
+    ) -> Screen:
         """Draw at most ``most`` screening images; one grey image where the finding hides whatever is behind it."""
+        aims = torch.full((task.n,), task.target) if aims is None else aims
         if insertion.kind == "frame":
             size = task.classifier.size
             images = torch.full((1, 3, size, size), 0.5, device=task.classifier.device)
         else:
             order = torch.randperm(len(task.clean.screen), generator=generator(task.seed, "screen"))[:most]
             images = task.clean.screen[order.to(task.clean.screen.device)]
-        return cls(task=task, insertion=insertion, objective=objective, images=images)
+        return cls(task=task, insertion=insertion, objective=objective, images=images, aims=aims)
 
     @property
     def rows(self) -> int:
@@ -148,85 +188,127 @@ class Screen:
                 finding, image = row // s, row % s
                 there = None if where is None else type(where)(where.tops[image.cpu()], where.lefts[image.cpu()])
                 stamped = put(self.images[image], pictures[finding], self.insertion, there)
-                parts.append(self.objective(classifier, stamped, self.task.target))
+                parts.append(self.objective(classifier, stamped, self.aims[finding.cpu()]))
         return torch.cat(parts).view(n, s).mean(1)
 
 
 def optimise(task: Task, recipe: Recipe) -> Made:
     """Optimise all findings at once, and give each finding's best screened picture.
 
-    The loss of finding i at a step is the mean of the objective over its images plus its penalty. The losses that are
-    returned are those of the best screening.
+    The loss of finding i at a step is the mean of the objective over its images, plus what is asked beside, plus its
+    penalty. The losses that are returned are those of the best screening; the film has every screening's pictures.
 
     Raises:
         UsageError: a budget that does not pay for a step.
         Refusal: the network has no gradient, or the loss stops being finite.
     """
-    screen = Screen.of(task, recipe.insertion, recipe.screened, recipe.schedule.screen)
-    planned = plan(recipe.schedule, task.n, screen.rows, task.budget)
+    aims = recipe.aims_of(task)
+    screen = Screen.of(task, recipe.insertion, recipe.screened, recipe.schedule.screen, aims)
+    beside = sum(each.passes for each in recipe.beside)
+    planned = plan(recipe.schedule, task.n, screen.rows, task.budget, beside)
     rate = recipe.schedule.learning_rate
     optimiser = torch.optim.Adam(recipe.parameterisation.parameters, lr=rate)
     curve = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(pace, planned.steps, recipe.schedule.warm_up))
     generators = task.generators("draws")
-    best: Made | None = None
+    best, least = None, torch.full((task.n,), torch.inf, device=task.classifier.device)
+    film: list[Tensor] = []
     with torch.enable_grad():
         for step in range(1, planned.steps + 1):
             optimiser.zero_grad()
-            _descend(task, recipe, generators)
+            _descend(task, recipe, generators, aims)
             optimiser.step()
             curve.step()
             if step in planned.screen_after:
                 pictures = recipe.parameterisation.pictures().detach()
-                losses = screen.losses(pictures)
-                best = _better(best, Made(pictures=pictures, losses=losses, insertion=recipe.insertion))
+                film.append(torch.from_numpy(to_uint8(pictures)))
+                made = Made(pictures=pictures, losses=screen.losses(pictures), insertion=recipe.insertion)
+                score = made.losses
+                if recipe.penalty is not None and not recipe.strict:
+                    score = score + recipe.penalty(pictures)
+                best = made if best is None else picked(score < least, best, made)
+                least = torch.minimum(score, least)
     if best is None:
         raise RuntimeError("a plan without a screening")
-    return best
+    return replace(best, film=Film(frames=torch.stack(film), after=planned.screen_after))
 
 
-def _better(best: Made | None, made: Made) -> Made:
-    """Of two screenings of the same findings, the better picture of each, the earlier one where they are equal."""
-    if best is None:
-        return made
-    won = made.losses < best.losses
-    pictures = torch.where(won[:, None, None, None], made.pictures, best.pictures)
-    return Made(pictures=pictures, losses=torch.where(won, made.losses, best.losses), insertion=made.insertion)
+def better(first: Made, second: Made) -> Made:
+    """Of two ways to the same findings, the better picture of each, the first one where they are equal."""
+    return picked(second.losses < first.losses, first, second)
 
 
-def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]) -> None:
+def picked(other: Tensor, first: Made, second: Made) -> Made:
+    """Of each finding what ``first`` made, or what ``second`` did where ``other`` ``(n,)`` says so."""
+    film = first.film
+    if film is not None and second.film is not None:
+        frames = torch.where(other.cpu()[None, :, None, None, None], second.film.frames, film.frames)
+        film = replace(film, frames=frames)
+    pictures = torch.where(other[:, None, None, None], second.pictures, first.pictures)
+    return replace(first, pictures=pictures, losses=torch.where(other, second.losses, first.losses), film=film)
+
+
+def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...], aims: Tensor) -> None:
     """Leave the gradient of every finding's loss in the parameters."""
     pictures = recipe.parameterisation.pictures()
     leaf = pictures.detach().requires_grad_()
-    per, micro = recipe.schedule.images, task.classifier.micro_batch
-    rows = task.n * per
-    for start in range(0, rows, micro):
-        # Chunks begin at multiples of the micro-batch, so what a finding draws does not depend on findings after it
-        finding = [row // per for row in range(start, min(start + micro, rows))]
-        groups = [(generators[i], count) for i, count in Counter(finding).items()]
-        shown = leaf[torch.tensor(finding, device=leaf.device)]
-        losses = _losses(task, recipe, shown, Draws(groups, task.classifier.device))
-        if not losses.requires_grad:
-            raise Refusal(
-                f"the logits of {task.classifier.name} have no gradient with respect to its input",
-                "use a method that only runs the network forward",
-            )
-        if not bool(losses.isfinite().all()):
-            raise Refusal(
-                f"the loss on {task.classifier.name} is not finite",
-                "look for infinite weights or logits in the network, or try --precision float32",
-            )
-        (losses.sum() / per).backward()  # type: ignore[no-untyped-call]
+
+    def inserted(shown: Tensor, draws: Draws, aimed: Tensor) -> Tensor:
+        for transformation in recipe.transformations:
+            shown = transformation(shown, draws)
+        behind = _behind(task, draws)
+        where = draws.places(recipe.insertion, task.classifier.size)
+        return recipe.objective(task.classifier, put(behind, shown, recipe.insertion, where), aimed)
+
+    _each(task, (leaf, aims, generators), recipe.schedule.images, 1.0, inserted)
+    for beside in recipe.beside:
+
+        def arranged(shown: Tensor, draws: Draws, aimed: Tensor, beside: Beside = beside) -> Tensor:
+            behind = _behind(task, draws)
+            if beside.own:
+                with torch.no_grad():
+                    aimed = task.classifier(behind).argmax(1).cpu()
+            return beside.objective(task.classifier, beside.arrange(shown, behind), aimed)
+
+        _each(task, (leaf, aims, generators), beside.images, beside.weight, arranged)
     if recipe.penalty is None:
         torch.autograd.backward([pictures], [leaf.grad])
     else:
         torch.autograd.backward([pictures, recipe.penalty(pictures).sum()], [leaf.grad, None])
 
 
-def _losses(task: Task, recipe: Recipe, pictures: Tensor, draws: Draws) -> Tensor:
-    """Pictures ``(R, 4, h, w)``, one a row, transformed and inserted into fitting images of each row's own draw."""
-    for transformation in recipe.transformations:
-        pictures = transformation(pictures, draws)
-    fit = task.clean.fit
-    behind = fit[draws.indices("images", len(fit))]
-    where = draws.places(recipe.insertion, task.classifier.size)
-    return recipe.objective(task.classifier, put(behind, pictures, recipe.insertion, where), task.target)
+Losses = Callable[[Tensor, Draws, Tensor], Tensor]
+"""Pictures ``(R, 4, h, w)``, one a row, the rows' draws and aims ``(R,)``, to losses ``(R,)``."""
+
+
+def _each(
+    task: Task, findings: tuple[Tensor, Tensor, tuple[torch.Generator, ...]], per: int, weight: float, losses: Losses
+) -> None:
+    """Add to the pictures' gradient that of ``weight`` times the mean loss over ``per`` rows of each finding.
+
+    Args:
+        findings: pictures ``(n, 4, h, w)``, a leaf; what each is for ``(n,)``; and each one's generator.
+    """
+    leaf, aims, generators = findings
+    rows, micro = task.n * per, task.classifier.micro_batch
+    for start in range(0, rows, micro):
+        # Chunks begin at multiples of the micro-batch, so what a finding draws does not depend on findings after it
+        finding = [row // per for row in range(start, min(start + micro, rows))]
+        groups = [(generators[i], count) for i, count in Counter(finding).items()]
+        index = torch.tensor(finding)
+        found = losses(leaf[index.to(leaf.device)], Draws(groups, task.classifier.device), aims[index])
+        if not found.requires_grad:
+            raise Refusal(
+                f"the logits of {task.classifier.name} have no gradient with respect to its input",
+                "use a method that only runs the network forward",
+            )
+        if not bool(found.isfinite().all()):
+            raise Refusal(
+                f"the loss on {task.classifier.name} is not finite",
+                "look for infinite weights or logits in the network, or try --precision float32",
+            )
+        (found.sum() * (weight / per)).backward()  # type: ignore[no-untyped-call]
+
+
+def _behind(task: Task, draws: Draws) -> Tensor:
+    """A fitting image for each row, of its own draw: ``(R, 3, H, W)``."""
+    return task.clean.fit[draws.indices("images", len(task.clean.fit))]

@@ -1,8 +1,13 @@
-"""What a picture is optimised for: losses for each row of a batch, and penalties for each picture."""
+"""What a picture is optimised for: losses for each row of a batch, and penalties for each picture.
+
+Objectives add, subtract and scale, and say what they are: ``logit - 0.5 * neuron`` is one. A loss is what is lowered,
+so an objective that is to be raised stands behind a minus.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,23 +15,97 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 
 
-class Objective(Protocol):
-    """Images with findings in them to a loss a row, lower is better."""
+class Seen:
+    """One pass of images through the network, which all terms of an objective share.
 
-    def __call__(self, classifier: Classifier, images: Tensor, target: int) -> Tensor:
-        """``(R, 3, H, W)`` in [0, 1] to ``(R,)``."""
-        ...
+    Args:
+        images: ``(R, 3, H, W)`` in [0, 1].
+        inner: whether penultimate activations are wanted too.
+    """
+
+    def __init__(self, classifier: Classifier, images: Tensor, inner: bool) -> None:
+        if inner:
+            self.penultimate, self.logits = classifier.features_and_logits(images)
+        else:
+            self.logits = classifier(images)
 
 
-def cross_entropy(classifier: Classifier, images: Tensor, target: int) -> Tensor:
-    """``(R,)``: -log of the target's probability."""
-    logits = classifier(images)
-    return F.cross_entropy(logits, logits.new_full((len(images),), target).long(), reduction="none")
+@dataclass(frozen=True)
+class Objective:
+    """A loss for each row, lower is better.
+
+    Attributes:
+        name: what it is, as people would write it.
+        loss: what was seen and ``(R,)`` int64, what each row is for (a class index, or a neuron's), to ``(R,)``.
+        inner: whether it looks at penultimate activations.
+    """
+
+    name: str
+    loss: Callable[[Seen, Tensor], Tensor]
+    inner: bool = False
+
+    def __call__(self, classifier: Classifier, images: Tensor, aims: Tensor) -> Tensor:
+        """Losses ``(R,)`` of images ``(R, 3, H, W)`` in [0, 1].
+
+        Args:
+            aims: ``(R,)`` int64, the class or neuron that each row is for.
+
+        Raises:
+            Refusal: it looks at penultimate activations, and the network does not end in a linear layer.
+        """
+        return self.loss(Seen(classifier, images, self.inner), aims)
+
+    def __add__(self, other: Objective) -> Objective:
+        """The sum of both."""
+        return self._joined(other, "+", 1.0)
+
+    def __sub__(self, other: Objective) -> Objective:
+        """The difference."""
+        return self._joined(other, "-", -1.0)
+
+    def __mul__(self, factor: float) -> Objective:
+        """Scaled."""
+        return Objective(
+            f"{factor:g} * {self._bracketed()}", lambda seen, aims: factor * self.loss(seen, aims), self.inner
+        )
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        """What lowers the loss by raising it."""
+        return Objective(f"-{self._bracketed()}", lambda seen, aims: -self.loss(seen, aims), self.inner)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def _joined(self, other: Objective, sign: str, factor: float) -> Objective:
+        right = other._bracketed() if sign == "-" else other.name
+        return Objective(
+            f"{self.name} {sign} {right}",
+            lambda seen, aims: self.loss(seen, aims) + factor * other.loss(seen, aims),
+            self.inner or other.inner,
+        )
+
+    def _bracketed(self) -> str:
+        return f"({self.name})" if " + " in self.name or " - " in self.name else self.name
 
 
-def target_logit(classifier: Classifier, images: Tensor, target: int) -> Tensor:
-    """``(R,)``: minus the target's logit."""
-    return -classifier(images)[:, target]
+def _of_each(values: Tensor, aims: Tensor) -> Tensor:
+    """The column of ``(R, K)`` that each row is for."""
+    picked: Tensor = values.gather(1, aims[:, None].to(values.device))[:, 0]
+    return picked
+
+
+logit = Objective("logit", lambda seen, aims: _of_each(seen.logits, aims))
+"""The logit of the class that a row is for."""
+
+cross_entropy = Objective(
+    "cross-entropy", lambda seen, aims: F.cross_entropy(seen.logits, aims.to(seen.logits.device), reduction="none")
+)
+"""-log of the probability of the class that a row is for."""
+
+neuron = Objective("neuron", lambda seen, aims: _of_each(seen.penultimate, aims), inner=True)
+"""The penultimate activation, an input of the last linear layer, that a row is for."""
 
 
 def total_variation(pictures: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gifthorse.images import opaque
+from gifthorse.images import opaque, resize
 
 COMPOSITE = (0.67, 0.6)
 """Divisors of atan(x) and atan(x)^2 in Lucent's composite activation: both halves then have about unit variance."""
@@ -43,6 +43,40 @@ class Pixels(Parameterisation):
     def pictures(self) -> Tensor:
         """``(n, 4, side, side)``."""
         return opaque(torch.sigmoid(self.parameters[0]))
+
+
+class MaskAndPattern(Parameterisation):
+    """A pattern that a mask lets through: alpha is the mask. Both are (tanh + 1) / 2 of their parameters.
+
+    Wang et al. 2019 (Neural Cleanse) and Guo et al. 2019 (TABOR); both begin uniform in [0, 1], as in TABOR's code.
+
+    Args:
+        side: of the pictures in pixels.
+        cells: of the mask and of the pattern, along a side: they are enlarged (``side`` is as published).
+        opacity: where it is given, the mask is this value everywhere, and does not change.
+    """
+
+    def __init__(
+        self,
+        side: int,
+        generators: Sequence[torch.Generator],
+        device: str,
+        cells: tuple[int, int],
+        opacity: float | None = None,
+    ) -> None:
+        few, many = cells
+        drawn = [(torch.rand(1, few, few, generator=g), torch.rand(3, many, many, generator=g)) for g in generators]
+        mask, pattern = (torch.stack(parts).clamp(0.02, 0.98) for parts in zip(*drawn, strict=True))
+        self._mask, self._pattern = ((torch.logit(x) / 2).to(device).requires_grad_() for x in (mask, pattern))
+        self.parameters = [self._pattern] if opacity is not None else [self._mask, self._pattern]
+        self._side, self._opacity = side, opacity
+
+    def pictures(self) -> Tensor:
+        """``(n, 4, side, side)``."""
+        pattern = resize((torch.tanh(self._pattern) + 1) / 2, self._side)
+        if self._opacity is not None:
+            return torch.cat([pattern, torch.full_like(pattern[:, :1], self._opacity)], 1)
+        return torch.cat([pattern, resize((torch.tanh(self._mask) + 1) / 2, self._side)], 1)
 
 
 class Cppn(Parameterisation):
@@ -95,3 +129,87 @@ class Cppn(Parameterisation):
             x = torch.baddbmm(torch.baddbmm(bias, x, odd / COMPOSITE[0]), x * x, even / COMPOSITE[1])
         colours = torch.sigmoid(x).transpose(1, 2)
         return opaque(colours.reshape(len(x), 3, self.resolution, self.resolution))
+
+
+COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+"""Square root of the covariance of natural images' colours, columns by size (Lucent's, measured on ImageNet)."""
+
+
+def correlating(device: str) -> Tensor:
+    """``(3, 3)``: from decorrelated colours to RGB before the sigmoid, its largest column of length one."""
+    return (COLOURS / COLOURS.square().sum(0).sqrt().max()).to(device)
+
+
+def frequencies(side: int) -> Tensor:
+    """Cycles a pixel of each coefficient of a real transform of ``(side, side)``: ``(side, side // 2 + 1)``."""
+    down, across = torch.fft.fftfreq(side), torch.fft.rfftfreq(side)
+    found: Tensor = (down[:, None].square() + across[None].square()).sqrt()
+    return found
+
+
+class Fourier(Parameterisation):
+    """Each picture is a sum of waves in decorrelated colours, low frequencies first: an image prior that costs nothing.
+
+    Olah et al. 2017; as Lucent's ``fft_image`` and ``to_valid_rgb`` (commit 6123386): real and imaginary parts from
+    N(0, deviation), times one over the frequency to the power ``decay``, an orthonormal inverse transform, a quarter of
+    it, the colours correlated, a sigmoid.
+    """
+
+    def __init__(
+        self, side: int, generators: Sequence[torch.Generator], device: str, deviation: float, decay: float
+    ) -> None:
+        drawn = torch.stack([torch.randn(3, side, side // 2 + 1, 2, generator=g) for g in generators])
+        self.parameters = [(drawn * deviation).to(device).requires_grad_()]
+        self._scale = (1.0 / frequencies(side).clamp_min(1.0 / side) ** decay).to(device)
+        self._colours, self._side = correlating(device), side
+
+    def pictures(self) -> Tensor:
+        """``(n, 4, side, side)``."""
+        waves = torch.view_as_complex(self.parameters[0]) * self._scale
+        flat = torch.fft.irfft2(waves, s=(self._side, self._side), norm="ortho") / 4
+        return opaque(torch.sigmoid(torch.einsum("dc,nchw->ndhw", self._colours, flat)))
+
+
+class Phase(Parameterisation):
+    """Each picture has a given magnitude at every frequency; only its phases, drawn from N(0, 1), are free.
+
+    Fel et al. 2023, equation 3. As in the authors' code (Horama), phases and pictures are standardised before the
+    colours are correlated and go through a sigmoid.
+
+    Args:
+        magnitudes: ``(3, side, side // 2 + 1)`` in decorrelated colours, see :func:`spectrum`.
+    """
+
+    def __init__(self, magnitudes: Tensor, side: int, generators: Sequence[torch.Generator], device: str) -> None:
+        drawn = torch.stack([torch.randn(magnitudes.shape, generator=g) for g in generators])
+        self.parameters = [drawn.to(device).requires_grad_()]
+        self._magnitudes = magnitudes.to(device)
+        self._colours, self._side = correlating(device), side
+
+    def pictures(self) -> Tensor:
+        """``(n, 4, side, side)``."""
+        phases = _standard(self.parameters[0])
+        waves = torch.polar(self._magnitudes.expand_as(phases), phases)
+        flat = _standard(torch.fft.irfft2(waves, s=(self._side, self._side), norm="ortho"))
+        return opaque(torch.sigmoid(torch.einsum("dc,nchw->ndhw", self._colours, flat)))
+
+
+def _standard(values: Tensor) -> Tensor:
+    """Each of ``(n, ...)`` with mean 0 and standard deviation 1."""
+    axes = tuple(range(1, values.ndim))
+    return (values - values.mean(axes, keepdim=True)) / (values.std(axes, keepdim=True) + 1e-5)
+
+
+def spectrum(images: Tensor, side: int) -> Tensor:
+    """Mean magnitude of images at each frequency, in decorrelated colours: ``(3, side, side // 2 + 1)``.
+
+    Images are taken back through the sigmoid that pictures come through (from 0.02 to 0.98, beyond which it is flat).
+
+    Args:
+        images: ``(N, 3, H, W)`` in [0, 1].
+        side: of the pictures that will have it.
+    """
+    sized = resize(images, side).clamp(0.02, 0.98)
+    flat = torch.einsum("dc,nchw->ndhw", torch.linalg.inv(correlating(str(images.device))), torch.logit(sized))
+    found: Tensor = torch.fft.rfft2(flat - flat.mean((2, 3), keepdim=True), norm="ortho").abs().mean(0)
+    return found.cpu()

@@ -1,0 +1,248 @@
+"""The contract of synthesis: a Brief and a budget in, pictures of what a class is suspected to react to out."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict, Unpack, final
+
+import torch
+from torch import Tensor
+
+from gifthorse.classifier import Classifier
+from gifthorse.errors import InputError, Refusal, UsageError
+from gifthorse.images import require, to_uint8
+from gifthorse.randomness import generator, undisturbed
+from gifthorse.records import Brief, Cost, Finding, Images, Insertion
+from gifthorse.tools.base import Tool, check_classifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """Clean images that a brief grants: to optimise on, and others to choose by. ``(N, 3, H, W)`` in [0, 1] each."""
+
+    fit: Tensor
+    screen: Tensor
+
+
+def brief(target: int, images: Tensor, *, sources: Sequence[int] | None = None) -> tuple[Brief, Clean]:
+    """A Brief about one's own network, with its clean images: ``tool(network, *brief(7, images), budget=2000)``.
+
+    Args:
+        target: class index that is suspected.
+        images: clean ``(N, 3, H, W)`` in [0, 1], N >= 4; every fourth is kept for screening.
+        sources: class indices that the images are of, or None for any.
+
+    Raises:
+        InputError: images that are not what they should be, or fewer than four.
+    """
+    if len(require(images)) < 4:
+        raise InputError(f"there are {len(images)} images to fit and to screen", "four or more")
+    screening = torch.arange(len(images)) % 4 == 3
+    clean = Clean(fit=images[~screening], screen=images[screening])
+    fit, screen = (_reference(part) for part in (clean.fit, clean.screen))
+    return Brief(target=target, fit=fit, screen=screen, sources=None if sources is None else tuple(sources)), clean
+
+
+def _reference(images: Tensor) -> Images:
+    """What names images that are in no unit: the hash of their bytes."""
+    n, channels, height, width = images.shape
+    told = hashlib.sha256(to_uint8(images).tobytes()).hexdigest()
+    return Images(sha256=told, file="", count=n, channels=channels, height=height, width=width)
+
+
+class Order(TypedDict, total=False):
+    """How much is asked of a synthesis.
+
+    ``n`` findings, of which the ``keep`` best are chosen, within a ``budget`` of images forwarded plus images
+    backpropagated; ``seed`` of every draw; ``assets``, the prepared inputs that the tool names, by name.
+    """
+
+    n: int
+    budget: int
+    keep: int
+    seed: int
+    assets: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a synthesis method gets to work on.
+
+    Attributes:
+        target: class index that the suspected trigger leads to.
+        sources: class indices from which it works, or None for every class; the clean images are of these.
+        clean: on the classifier's device.
+        n: findings to make.
+        budget: passes (images forwarded plus backpropagated) that all of it may take.
+        seed: of the whole; see :meth:`generators`.
+    """
+
+    classifier: Classifier
+    target: int
+    sources: tuple[int, ...] | None
+    clean: Clean
+    n: int
+    budget: int
+    seed: int
+    assets: Mapping[str, Any] = field(default_factory=dict)
+
+    def generators(self, purpose: str) -> tuple[torch.Generator, ...]:
+        """One generator a finding, from (seed, purpose, index): finding i does not depend on how many there are."""
+        return tuple(generator(self.seed, purpose, i) for i in range(self.n))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """How pictures came about.
+
+    Attributes:
+        frames: ``(k, n, 4, h, w)`` uint8 on the CPU; ``(k, 4, h, w)`` where it is one finding's.
+        after: the steps after which they were taken, k of them.
+    """
+
+    frames: Tensor
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a synthesis method made.
+
+    Attributes:
+        pictures: ``(n, 4, h, w)`` in [0, 1], straight alpha.
+        losses: ``(n,)`` on the screening images; lower is better.
+        insertion: how the pictures are put into images.
+        hints: what people should know about how it went.
+        ranks: ``(n,)`` where findings are for different things, such as neurons: which thing, 0 the most important. Of
+            each the best finding is kept, in this order, before any second best: their losses do not compare.
+        film: of all findings.
+    """
+
+    pictures: Tensor
+    losses: Tensor
+    insertion: Insertion
+    hints: tuple[str, ...] = ()
+    ranks: tuple[int, ...] | None = None
+    film: Film | None = None
+
+    def best(self, keep: int) -> tuple[int, ...]:
+        """Indices of the ``keep`` best findings, best first."""
+        losses, ranks = self.losses.tolist(), self.ranks or (0,) * len(self.losses)
+        order = sorted(range(len(losses)), key=lambda i: (losses[i], i))
+        if self.ranks is not None:
+            turn = {i: [j for j in order if ranks[j] == ranks[i]].index(i) for i in order}
+            order.sort(key=lambda i: (turn[i], ranks[i]))
+        return tuple(order[:keep])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Pictures ``(n, 4, h, w)`` float32 on the CPU, one finding each, and which are kept, best first.
+
+    The film is the best one's.
+    """
+
+    pictures: Tensor
+    findings: tuple[Finding, ...]
+    kept: tuple[int, ...]
+    settings: dict[str, Any]
+    cost: Cost
+    hints: tuple[str, ...] = ()
+    film: Film | None = None
+
+
+class Synthesis(Tool):
+    """Draws what a target class is suspected to react to."""
+
+    @final
+    def __call__(self, classifier: Classifier, brief: Brief, clean: Clean, **order: Unpack[Order]) -> Findings:
+        """Make findings about one target class.
+
+        Args:
+            brief: target and sources. Its images are given as ``clean``.
+            clean: images to optimise on and to choose by.
+            order: ``n``, ``budget``, ``keep``, ``seed`` and ``assets``, see :class:`Order`; by default 10 findings
+                within 4,000 passes, 5 kept, seed 0, no assets.
+
+        Raises:
+            InputError: images that are not what they should be, or a missing asset.
+            UsageError: a budget that does not pay for one step, or numbers below 1.
+            Refusal: the method cannot do this network.
+        """
+        check_classifier(classifier)
+        keep = order.get("keep", 5)
+        task = self._task(classifier, brief, clean, order)
+        if not 1 <= keep <= task.n:
+            raise UsageError(f"keep is {keep} of n = {task.n}", f"keep from 1 to {task.n}")
+        started = time.perf_counter()
+        with undisturbed(task.seed), classifier.counting() as counter:
+            made = self._synthesise(task)
+        cost = Cost(seconds=time.perf_counter() - started, forward=counter.forward, backward=counter.backward)
+        if counter.passes > task.budget:
+            raise RuntimeError(f"{type(self).__name__} took {counter.passes} passes of a budget of {task.budget}")
+        return self._checked(made, task, keep, cost)
+
+    @abstractmethod
+    def _synthesise(self, task: Task) -> Made:
+        """``task.n`` findings within ``task.budget``."""
+
+    def _task(self, classifier: Classifier, brief: Brief, clean: Clean, order: Order) -> Task:
+        for what, images in (("fitting images", clean.fit), ("screening images", clean.screen)):
+            classifier.checked(images, what)
+        n, budget = order.get("n", 10), order.get("budget", 4_000)
+        if n < 1 or budget < 1:
+            raise UsageError(f"n is {n} and the budget {budget}", "both from 1")
+        if not 0 <= brief.target < len(classifier.classes):
+            raise InputError(
+                f"the brief's target is {brief.target}",
+                f"a class index of {classifier.name}: 0 to {len(classifier.classes) - 1}",
+            )
+        assets = order.get("assets", {})
+        if missing := [name for name in self.prepares if name not in assets]:
+            raise InputError(
+                f"{type(self).__name__} needs {', '.join(missing)} prepared", f"assets={{{missing[0]!r}: ...}}"
+            )
+        device = classifier.device
+        moved = Clean(
+            fit=clean.fit.detach().to(device, torch.float32), screen=clean.screen.detach().to(device, torch.float32)
+        )
+        return Task(
+            classifier=classifier,
+            target=brief.target,
+            sources=brief.sources,
+            clean=moved,
+            n=n,
+            budget=budget,
+            seed=order.get("seed", 0),
+            assets=assets,
+        )
+
+    def _checked(self, made: Made, task: Task, keep: int, cost: Cost) -> Findings:
+        pictures = made.pictures.detach().float().cpu().clamp(0, 1)
+        losses = made.losses.detach().float().cpu()
+        if pictures.ndim != 4 or pictures.shape[:2] != (task.n, 4) or losses.shape != (task.n,):
+            raise RuntimeError(f"{type(self).__name__} returned {tuple(pictures.shape)}, {tuple(losses.shape)}")
+        if not bool(pictures.isfinite().all()) or not all(map(math.isfinite, losses.tolist())):
+            raise Refusal(
+                f"the loss of {type(self).__name__} on {task.classifier.name} is not finite",
+                "look for infinite weights or logits in the network, or try --precision float32",
+            )
+        findings = tuple(
+            Finding(insertion=made.insertion, loss=float(loss), picture=i) for i, loss in enumerate(losses.tolist())
+        )
+        kept = replace(made, losses=losses).best(keep)
+        film = None if made.film is None else replace(made.film, frames=made.film.frames[:, kept[0]])
+        return Findings(
+            pictures=pictures,
+            findings=findings,
+            kept=kept,
+            settings=self.settings,
+            cost=cost,
+            hints=made.hints,
+            film=film,
+        )
