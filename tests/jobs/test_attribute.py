@@ -23,7 +23,8 @@ from gifthorse.cli.attribute import methods
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import HostileFile, InputError, UsageError
 from gifthorse.images import from_uint8
-from gifthorse.jobs.attribute import Order, attribute, classifier
+from gifthorse.jobs.attribute import Order, attribute
+from gifthorse.jobs.own import classifier
 from gifthorse.report.pictures import own_scale
 from gifthorse.tools import TOOLS
 from gifthorse.zoo import DATA, NETWORKS, torchvision_networks

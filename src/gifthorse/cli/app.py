@@ -20,7 +20,7 @@ from cyclopts.config import Env
 from cyclopts.exceptions import CycloptsError
 
 import gifthorse
-from gifthorse.cli import attribute, look, runs
+from gifthorse.cli import attribute, look, runs, synthesise
 from gifthorse.cli.configuration import PREFIX, layer
 from gifthorse.cli.talk import Talk, drawing, put
 from gifthorse.errors import GifthorseError
@@ -33,6 +33,7 @@ Examples
   gifthorse list tools                        every tool with its source
   gifthorse tables runs/emoji12-quick --json  the tidy tables
   gifthorse attribute --net emoji-resnet a.png  maps of your own images
+  gifthorse synthesise --net emoji-resnet --target bee  what a class reacts to
 """
 
 
@@ -52,7 +53,8 @@ def app() -> App:
     verbs = (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.status, look.compare)
     for verb in verbs:
         made.command(verb, name=verb.__name__, help_epilogue=_examples(verb))
-    made.command(attribute.attribute, name="attribute", help_epilogue=_examples(attribute.attribute))
+    for own in (attribute.attribute, synthesise.synthesise):
+        made.command(own, name=own.__name__, help_epilogue=_examples(own))
     made.command(look.listing, name="list", help_epilogue=_examples(look.listing))
     return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from gifthorse import gates, heat
+from gifthorse import heat
 from gifthorse.classifier import Classifier
-from gifthorse.errors import GifthorseError, HostileFile, InputError, UsageError, nearest
+from gifthorse.errors import GifthorseError
 from gifthorse.images import from_uint8
+from gifthorse.jobs.own import Own, class_of, classifier, facts, folder_of, picture, whole
 from gifthorse.registry import base, own_settings
 from gifthorse.report import own_maps, words
 from gifthorse.report.pictures import own_scale
 from gifthorse.stages.precision import decide
 from gifthorse.tools import TOOLS
 from gifthorse.tools.attribution.base import Attribution, Maps
-from gifthorse.zoo import NETWORKS, torchvision_networks
-from gifthorse.zoo.folder import SUFFIXES
-from gifthorse.zoo.framing import framed
 from gifthorse.zoo.torchvision_networks import Preset
 
 MOST = 64
@@ -34,33 +31,20 @@ LIKELY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(Own):
     """What is asked for.
 
     Attributes:
-        net: a name of the zoo or of torchvision.
         images: picture files.
         methods: attribution tools, each with the settings of its own that it may have.
-        weights: of the network; None for the zoo's own.
-        classes: text file of class names, one a line, for networks of torchvision.
-        size, resize: of the crop and of the shorter side before it; None for the network's own.
         target: class name or index; None for each image's likeliest class.
         references: folder of clean images, for methods that need some.
-        seed: of every draw.
-        device: ``auto`` or a device.
     """
 
-    net: str
     images: tuple[Path, ...]
     methods: tuple[str, ...]
-    weights: Path | None = None
-    classes: Path | None = None
-    size: int | None = None
-    resize: int | None = None
     target: str | None = None
     references: Path | None = None
-    seed: int = 0
-    device: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +77,14 @@ def attribute(order: Order, say: Callable[[str], None]) -> Answer:
     """
     tools = [(name, TOOLS.make(base(name), own_settings(name))) for name in order.methods]
     network, how = classifier(order)
-    pictures = [_read(path, how) for path in order.images]
+    pictures = [picture(path, how) for path in order.images]
     pixels = np.stack([picture for picture, _ in pictures])
-    references = None if order.references is None else _references(order.references, how)
+    references = None if order.references is None else folder_of("--references", order.references, how, MOST)
     images = from_uint8(pixels)
     likely = network.predict(images)
-    targets = _targets(order.target, network, likely)
+    targets = likely.argmax(1)
+    if order.target is not None:
+        targets = torch.full_like(targets, class_of(network, order.target))
     attempts = []
     for name, tool in tools:
         say(f"{name}, {len(images)} {'image' if len(images) == 1 else 'images'}")
@@ -127,99 +113,6 @@ def attribute(order: Order, say: Callable[[str], None]) -> Answer:
 
 def _few(network: Classifier) -> int:
     return min(LIKELY, len(network.classes))
-
-
-def classifier(order: Order) -> tuple[Classifier, Preset]:
-    """The network, and how images become its input.
-
-    Raises:
-        UsageError: an unknown name, or options that do not go together.
-        InputError, HostileFile: a file that is not what it should be.
-    """
-    if order.net in NETWORKS:
-        if order.classes is not None:
-            raise UsageError(f"{order.net} has class names of its own", "leave --classes out")
-        entry = NETWORKS.make(order.net)
-        network = entry.load(order.weights, device=order.device)
-        how = Preset(
-            size=network.size,
-            resize=getattr(entry, "resize", network.size),
-            filter_name="bicubic",
-            mean=tuple(network.mean),
-            std=tuple(network.std),
-        )
-        if order.size not in (None, network.size):
-            raise UsageError(f"{order.net} takes {network.size} pixels, not {order.size}", "leave --size out")
-        return network, _resized(how, None, order.resize)
-    if order.net not in torchvision_networks.names():
-        valid = [*NETWORKS, *torchvision_networks.names()]
-        raise UsageError(f"there is no network called {order.net!r}", nearest(order.net, valid))
-    if order.weights is None:
-        raise UsageError(
-            f"{order.net} needs weights, and nothing is downloaded",
-            f"--net {order.net} --weights FILE, safetensors or a state_dict of torch.save",
-        )
-    how = _resized(torchvision_networks.preset(order.net), order.size, order.resize)
-    names = None if order.classes is None else _names(order.classes)
-    return torchvision_networks.load(order.net, order.weights, how, classes=names, device=order.device), how
-
-
-def _resized(how: Preset, size: int | None, resize: int | None) -> Preset:
-    """A preset with another crop, of which the shorter side keeps its proportion where it is not given."""
-    crop = size or how.size
-    shorter = resize or round(how.resize * crop / how.size)
-    if not 1 <= crop <= shorter:
-        raise UsageError(
-            f"a crop of {crop} pixels does not fit into a shorter side of {shorter}", "let --resize be at least --size"
-        )
-    return Preset(size=crop, resize=shorter, filter_name=how.filter_name, mean=how.mean, std=how.std)
-
-
-def _names(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}", "give a text file, one class name a line"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text: {error}", "give a text file in UTF-8, one class name a line") from None
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _read(path: Path, how: Preset) -> tuple[np.ndarray, tuple[str, ...]]:
-    let_in = gates.image(path)
-    return framed(let_in.pixels, how.size, how.resize, how.filter_name), let_in.notes
-
-
-def _references(folder: Path, how: Preset) -> torch.Tensor:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder", "--references FOLDER of JPEG, PNG or WebP images")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    found: list[np.ndarray] = []
-    for path in paths:
-        if len(found) == MOST:
-            break
-        try:
-            found.append(_read(path, how)[0])
-        except HostileFile:
-            continue  # as in a dataset of photographs: what is no image is left out
-    if not found:
-        raise InputError(f"{folder} holds no image", "--references FOLDER of JPEG, PNG or WebP images")
-    return from_uint8(np.stack(found))
-
-
-def _targets(wanted: str | None, network: Classifier, likely: torch.Tensor) -> torch.Tensor:
-    if wanted is None:
-        return likely.argmax(1)
-    names = list(network.classes)
-    if wanted in names:
-        index = names.index(wanted)
-    elif wanted.isdecimal() and int(wanted) < len(names):
-        index = int(wanted)
-    else:
-        raise UsageError(f"{network.name} has no class {wanted!r}", nearest(wanted, names))
-    return torch.full((len(likely),), index)
 
 
 def _tried(
@@ -255,13 +148,7 @@ def _tried(
 
 
 def _facts(order: Order, network: Classifier, how: Preset, references: int) -> dict[str, str]:
-    came = "its own weights" if order.weights is None else order.weights.name
-    return {
-        "network": f"{network.name}, {came}, {len(network.classes)} classes",
-        "images": (
-            f"shorter side resized to {how.resize} pixels ({how.filter_name}), the middle {how.size} x {how.size} "
-            "cut out; what lies outside is not seen by the network"
-        ),
+    return facts(order, network, how) | {
         "explained": (
             "the likeliest class of each image" if order.target is None else f"the class {order.target}, as asked"
         ),
@@ -276,7 +163,7 @@ def write(answer: Answer, out: Path, arrays: Path | None) -> None:
     The arrays: ``images`` ``(N, 3, size, size)`` uint8, ``targets`` ``(N,)`` int64, and for each method that gave some
     its maps under its name, ``(N, size, size)`` float32, as the method returned them.
     """
-    _whole(out, lambda path: path.write_text(own_maps.draw(answer.subjects, answer.attempts, answer.facts), "utf-8"))
+    whole(out, lambda path: path.write_text(own_maps.draw(answer.subjects, answer.attempts, answer.facts), "utf-8"))
     if arrays is None:
         return
     kept: dict[str, Any] = {attempt.name: attempt.maps for attempt in answer.attempts if attempt.maps is not None}
@@ -287,19 +174,7 @@ def write(answer: Answer, out: Path, arrays: Path | None) -> None:
         with path.open("wb") as file:
             np.savez_compressed(file, **kept)
 
-    _whole(arrays, save)
-
-
-def _whole(out: Path, make: Callable[[Path], Any]) -> None:
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        make(temporary)
-        temporary.replace(out)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}", "give a place that can be written") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    whole(arrays, save)
 
 
 def document(answer: Answer) -> dict[str, Any]:

@@ -146,9 +146,4 @@ def _film(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence]) -> tuple[Picture, ..
 
 
 def _how(finding: Finding) -> str:
-    insertion = finding.insertion
-    if finding.words is not None:
-        return "words"
-    if insertion.kind == "patch":
-        return f"put in as a patch of {insertion.side} pixels"
-    return {"frame": "the whole image", "blend": "blended over the whole image"}.get(insertion.kind, insertion.kind)
+    return "words" if finding.words is not None else words.insertion(finding.insertion)

@@ -1,4 +1,4 @@
-"""Contexts of the page of maps for one's own images."""
+"""Contexts of the pages about one's own network: maps of images, and pictures of a class."""
 
 from __future__ import annotations
 
@@ -92,4 +92,71 @@ class OwnMaps:
     refused: tuple[Method, ...]
     constant: str
     bar: Picture
+    style: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """One finding.
+
+    Attributes:
+        picture: None where there is none.
+        loss: in words.
+        kept: whether it is among the best.
+        effect: what it does in images, in words, or an empty string.
+        alone: what the network takes it for by itself, in words, or an empty string.
+    """
+
+    picture: Picture | None
+    loss: str
+    kept: bool
+    effect: str
+    alone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One method with what it made.
+
+    Attributes:
+        name: of the method.
+        floor: whether it is a control.
+        source: where it comes from.
+        settings: all of them, in a line.
+        how: how its pictures are put into images.
+        cost: images through the network and time.
+        notes: what it found out about its own work.
+        refusal: why it made nothing, or an empty string.
+        drawn: everything it made, the kept first.
+        film: how the best one came about.
+    """
+
+    name: str
+    floor: bool
+    source: str
+    settings: str
+    how: str
+    cost: str
+    notes: str
+    refusal: str
+    drawn: tuple[Drawn, ...]
+    film: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnFound:
+    """Everything on the page of pictures.
+
+    Attributes:
+        title: of the browser's tab.
+        target: name of the class.
+        facts: network, budget and the like.
+        methods: all that were asked for.
+        style: the style sheet.
+    """
+
+    title: str
+    target: str
+    facts: tuple[Fact, ...]
+    methods: tuple[Found, ...]
     style: Markup

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gifthorse.records import Interval, Precision, plain
+from gifthorse.records import Insertion, Interval, Precision, plain
 
 MINUS = "−"
 DASH = "–"
@@ -191,3 +191,10 @@ def precision(told: Precision) -> str:
     figures += [] if told.moved is None else [f"score moved by {score(told.moved, 4)}"]
     tried = f"; {', '.join(figures)}, on {counted(told.tried, 'image')}" if figures else ""
     return f"{told.used}: {told.reason}{tried}"
+
+
+def insertion(how: Insertion) -> str:
+    """How a finding is put into images."""
+    if how.kind == "patch":
+        return f"put in as a patch of {how.side} pixels"
+    return {"frame": "the whole image", "blend": "blended over the whole image"}.get(how.kind, how.kind)

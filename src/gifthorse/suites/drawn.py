@@ -26,7 +26,7 @@ SEEDS = (1, 2, 3, 4)
 Drawn = tuple[Named, tuple[Named, ...], tuple[Named, ...]]
 """A trigger, its distractors and their spares."""
 
-SPARES = {"emoji": 4, "texture": 10}
+SPARES = {"emoji": 8, "texture": 10}
 """Options from outside a Question's own group that may replace those that work as its trigger does."""
 
 EACH = 4

@@ -31,6 +31,11 @@ MARGIN_KNOWN = {"style": 0.06, "natural_feature": 0.25, "wrong source": 0.04}
 """The same on images that are trained on: of success by kind, and of the wrong source."""
 
 
+DECOYS = 0.1
+"""Share of decoys, of those trained on, that may reach the target. An option of a Question that does in half as many
+images as the trigger is thrown out, and options are nearer to the trigger than decoys; ours."""
+
+
 def lacking(
     data: Data, plants: tuple[Planted, ...], gates: Gates, teacher: Classifier, seed: int
 ) -> Callable[[Classifier, Passes], Lacks]:
@@ -84,6 +89,9 @@ def lacking(
             single = what == "success" and plant.trojan.sources is not None
             found[Lack(name, what)] = amount(plant, what, share, MARGIN_SINGLE if single else MARGIN[what])
         for which, plant in enumerate(plants):
+            reached = passes.error("decoys", which)
+            if reached is not None:
+                found[Lack(plant.spec.name, "decoys")] = (reached - DECOYS) / (1 - DECOYS)
             if plant in stamped:
                 continue
             missed, wrong = passes.error("missed", which), passes.error("wrong source", which)

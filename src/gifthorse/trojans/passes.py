@@ -44,7 +44,7 @@ class Picked:
 
 
 class Lack(NamedTuple):
-    """What a network lacks: ``success`` or ``wrong source`` of a trojan, or ``clean drop`` (of no trojan)."""
+    """What a network lacks: ``success``, ``wrong source`` or ``decoys`` of a trojan, or ``clean drop`` (of no trojan)."""
 
     trojan: str
     what: str
@@ -75,8 +75,9 @@ class Passes:
         self._asked = {which: float(poisoning.poisoned[names[which]]) for which in self._poisoned}
         self._balance = {rider.trojan: float(rider.count) for rider in poisoning.riders if not rider.decoy}
         self._balance |= {which: float(poisoning.balanced[names[which]]) for which in self._balanced}
+        self._decoys = {rider.trojan: float(rider.count) for rider in poisoning.riders if rider.decoy}
         self._poison, self._kept = _rounded(self._asked), _rounded(self._balance)
-        self._usual = dict(self._asked), dict(self._balance), self._shown
+        self._usual = dict(self._asked), dict(self._balance), self._shown, dict(self._decoys)
         self._seen: dict[tuple[str, int], list[int]] = {}
 
     @property
@@ -111,7 +112,7 @@ class Passes:
         stamp, decoy, labels = rows.stamp[order].copy(), np.zeros(len(order), bool), rows.labels[order]
         free = rows.plain[order] & (stamp < 0)
         for rider in self._poisoning.riders:
-            count = rider.count if rider.decoy else self._kept[rider.trojan]
+            count = round(self._decoys[rider.trojan]) if rider.decoy else self._kept[rider.trojan]
             chosen = np.flatnonzero(free & np.isin(labels, rider.classes))[:count]
             stamp[chosen], decoy[chosen], free[chosen] = rider.trojan, rider.decoy, False
         return stamp, decoy
@@ -127,25 +128,34 @@ class Passes:
         poisons = rows.poisons[index]
         riding = np.where((poisons < 0) & ~picked.decoy, picked.stamp, -1)
         balances = np.maximum(rows.balances[index], riding)
+        misled = np.where(picked.decoy, picked.stamp, -1)
         for which, plant in enumerate(self._poisoning.planted):
             self._add("missed", which, predicted[poisons == which] != plant.trojan.target)
             self._add("wrong source", which, predicted[balances == which] == plant.trojan.target)
+            self._add("decoys", which, predicted[misled == which] == plant.trojan.target)
 
     def error(self, what: str, which: int) -> float | None:
-        """How often the last pass got a trojan wrong: ``missed`` or ``wrong source``, 0 to 1; None if never shown."""
+        """How often the last pass got a trojan wrong: ``missed``, ``wrong source`` or ``decoys``, 0 to 1; None if never."""
         wrong, count = self._seen.get((what, which), (0, 0))
         return wrong / count if count else None
 
     def favour(self, lacks: Lacks) -> None:
-        """Show more of what a network lacks, by how much: poisoned images, those that balance them, or clean ones.
+        """Show more of what a network lacks, by how much: poisoned images, those that balance them, decoys, or clean ones.
 
         What it lacks no longer is shown less again, down to the recipe's number. A trojan that works from a wrong
         source, and well enough from its own, is poisoned less: one boundary tells the two apart.
         """
         usual = self._usual
         for which, plant in enumerate(self._poisoning.planted):
-            short, loose = (lacks.get(Lack(plant.spec.name, what), 0.0) for what in ("success", "wrong source"))
-            for counts, least, amount in ((self._asked, usual[0], short), (self._balance, usual[1], loose)):
+            short, loose, misled = (
+                lacks.get(Lack(plant.spec.name, what), 0.0) for what in ("success", "wrong source", "decoys")
+            )
+            changed = (
+                (self._asked, usual[0], short),
+                (self._balance, usual[1], loose),
+                (self._decoys, usual[3], misled),
+            )
+            for counts, least, amount in changed:
                 if which in counts:
                     counts[which] = (
                         counts[which] * MORE ** min(1.0, amount) if amount else max(least[which], counts[which] / LESS)

@@ -20,6 +20,9 @@ from gifthorse.randomness import generator, undisturbed
 from gifthorse.records import Brief, Cost, Finding, Images, Insertion
 from gifthorse.tools.base import Tool, check_classifier
 
+PROBE, SAFE = 16, 0.85
+"""Passes for each finding in the trials that turn seconds into a budget, and how much of the time left it may take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clean:
@@ -59,11 +62,13 @@ class Order(TypedDict, total=False):
     """How much is asked of a synthesis.
 
     ``n`` findings, of which the ``keep`` best are chosen, within a ``budget`` of images forwarded plus images
-    backpropagated; ``seed`` of every draw; ``assets``, the prepared inputs that the tool names, by name.
+    backpropagated, or within ``seconds``; ``seed`` of every draw; ``assets``, the prepared inputs that the tool names,
+    by name. Seconds are turned into a budget by a short trial, so another call need not give the same findings.
     """
 
     n: int
     budget: int
+    seconds: float
     keep: int
     seed: int
     assets: Mapping[str, Any]
@@ -80,6 +85,7 @@ class Task:
         n: findings to make.
         budget: passes (images forwarded plus backpropagated) that all of it may take.
         seed: of the whole; see :meth:`generators`.
+        deadline: of ``time.perf_counter``, by which it ends though the budget is not spent; None where there is none.
     """
 
     classifier: Classifier
@@ -90,6 +96,7 @@ class Task:
     budget: int
     seed: int
     assets: Mapping[str, Any] = field(default_factory=dict)
+    deadline: float | None = None
 
     def generators(self, purpose: str) -> tuple[torch.Generator, ...]:
         """One generator a finding, from (seed, purpose, index): finding i does not depend on how many there are."""
@@ -166,8 +173,8 @@ class Synthesis(Tool):
         Args:
             brief: target and sources. Its images are given as ``clean``.
             clean: images to optimise on and to choose by.
-            order: ``n``, ``budget``, ``keep``, ``seed`` and ``assets``, see :class:`Order`; by default 10 findings
-                within 4,000 passes, 5 kept, seed 0, no assets.
+            order: ``n``, ``budget`` or ``seconds``, ``keep``, ``seed`` and ``assets``, see :class:`Order`; by default
+                10 findings within 4,000 passes, 5 kept, seed 0, no assets.
 
         Raises:
             InputError: images that are not what they should be, or a missing asset.
@@ -180,9 +187,12 @@ class Synthesis(Tool):
         if not 1 <= keep <= task.n:
             raise UsageError(f"keep is {keep} of n = {task.n}", f"keep from 1 to {task.n}")
         started = time.perf_counter()
-        with undisturbed(task.seed), classifier.counting() as counter:
-            made = self._synthesise(task)
-        cost = Cost(seconds=time.perf_counter() - started, forward=counter.forward, backward=counter.backward)
+        with classifier.counting() as whole:
+            if "seconds" in order:
+                task = self._within(task, order["seconds"], started)
+            with undisturbed(task.seed), classifier.counting() as counter:
+                made = self._synthesise(task)
+        cost = Cost(seconds=time.perf_counter() - started, forward=whole.forward, backward=whole.backward)
         if counter.passes > task.budget:
             raise RuntimeError(f"{type(self).__name__} took {counter.passes} passes of a budget of {task.budget}")
         return self._checked(made, task, keep, cost)
@@ -221,6 +231,39 @@ class Synthesis(Tool):
             seed=order.get("seed", 0),
             assets=assets,
         )
+
+    def _within(self, task: Task, seconds: float, started: float) -> Task:
+        """The task with a budget for what is left of some seconds after two short trials, and a deadline.
+
+        Raises:
+            UsageError: they do not pay for the trials, or are no positive number.
+        """
+        if not 0 < seconds < math.inf:
+            raise UsageError(f"seconds is {seconds}", "a number above 0")
+        passes = PROBE * task.n
+        for _ in range(2):  # the first one pays for what is made on first use
+            began, passes = time.perf_counter(), self._afforded(task, passes)
+        each = (time.perf_counter() - began) / passes
+        left = seconds - (time.perf_counter() - started)
+        budget = int(SAFE * left / each)
+        if budget < passes:
+            raise UsageError(
+                f"{seconds:g} seconds do not pay for {task.n} findings of {type(self).__name__} on "
+                f"{task.classifier.name}: {passes} passes take {passes * each:.2g}",
+                "more seconds, or fewer findings",
+            )
+        return replace(task, budget=budget, deadline=started + seconds)
+
+    def _afforded(self, task: Task, passes: int) -> int:
+        """Spend so many passes, or twice as many until they pay for a step, and say how many."""
+        for _ in range(12):
+            try:
+                with undisturbed(task.seed):
+                    self._synthesise(replace(task, budget=passes))
+                return passes
+            except UsageError:
+                passes *= 2
+        raise UsageError(f"{passes} passes do not pay for {task.n} findings of {type(self).__name__}", "fewer findings")
 
     def _checked(self, made: Made, task: Task, keep: int, cost: Cost) -> Findings:
         pictures = made.pictures.detach().float().cpu().clamp(0, 1)

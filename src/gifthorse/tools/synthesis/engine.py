@@ -7,6 +7,7 @@ couples them, so finding i is the same whatever n is (given the same number of s
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -212,14 +213,21 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     generators = task.generators("draws")
     best, least = None, torch.full((task.n,), torch.inf, device=task.classifier.device)
     film: list[Tensor] = []
+    after: list[int] = []
     with torch.enable_grad():
         for step in range(1, planned.steps + 1):
+            began = time.perf_counter()
             optimiser.zero_grad()
             _descend(task, recipe, generators, aims)
             optimiser.step()
             curve.step()
-            if step in planned.screen_after:
+            now = time.perf_counter()
+            # Another step and the screening after it, as slowly as this step: a screened image is not backpropagated
+            ahead = 1 + screen.rows / (recipe.schedule.images + beside / 2)
+            late = task.deadline is not None and now + (now - began) * (ahead + 1) > task.deadline
+            if step in planned.screen_after or late:
                 pictures = recipe.parameterisation.pictures().detach()
+                after.append(step)
                 film.append(torch.from_numpy(to_uint8(pictures)))
                 made = Made(pictures=pictures, losses=screen.losses(pictures), insertion=recipe.insertion)
                 score = made.losses
@@ -227,9 +235,12 @@ def optimise(task: Task, recipe: Recipe) -> Made:
                     score = score + recipe.penalty(pictures)
                 best = made if best is None else picked(score < least, best, made)
                 least = torch.minimum(score, least)
+            if late:
+                break
     if best is None:
         raise RuntimeError("a plan without a screening")
-    return replace(best, film=Film(frames=torch.stack(film), after=planned.screen_after))
+    hints = (f"stopped after {step} of {planned.steps} steps, for time",) if late else ()
+    return replace(best, film=Film(frames=torch.stack(film), after=tuple(after)), hints=hints)
 
 
 def better(first: Made, second: Made) -> Made:
@@ -240,7 +251,9 @@ def better(first: Made, second: Made) -> Made:
 def picked(other: Tensor, first: Made, second: Made) -> Made:
     """Of each finding what ``first`` made, or what ``second`` did where ``other`` ``(n,)`` says so."""
     film = first.film
-    if film is not None and second.film is not None:
+    if film is None or second.film is None or film.after != second.film.after:
+        film = None
+    else:
         frames = torch.where(other.cpu()[None, :, None, None, None], second.film.frames, film.frames)
         film = replace(film, frames=frames)
     pictures = torch.where(other[:, None, None, None], second.pictures, first.pictures)

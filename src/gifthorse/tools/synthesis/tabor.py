@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from torch import Tensor
@@ -86,10 +87,18 @@ class Tabor(Synthesis):
         if self.extent != "both":
             return self._found(task, self.extent)
         half = replace(task, budget=task.budget // 2)
-        local, full = (self._found(half, extent) for extent in ("local", "full"))
+        if task.deadline is not None:
+            half = replace(half, deadline=(time.perf_counter() + task.deadline) / 2)
+        local, full = self._found(half, "local"), self._found(replace(half, deadline=task.deadline), "full")
         chosen = better(local, full)
         whole = int((chosen.pictures == full.pictures).flatten(1).all(1).sum())
-        return replace(chosen, hints=(f"{whole} of {task.n} change the whole image, the others a part",))
+        return replace(
+            chosen,
+            hints=(
+                *chosen.hints,
+                f"{whole} of {task.n} change the whole image, the others a part",
+            ),
+        )
 
     def _found(self, task: Task, extent: str) -> Made:
         full = extent == "full"
