@@ -290,8 +290,8 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     class Seen:
         """Passes that made these errors on the second trojan's pictures."""
 
-        def __init__(self, missed: float | None = None, wrong: float | None = None) -> None:
-            self.errors = {("missed", 1): missed, ("wrong source", 1): wrong, ("missed", 0): 0.5}
+        def __init__(self, missed: float | None = None, wrong: float | None = None, decoys: float = 0.05) -> None:
+            self.errors = {("missed", 1): missed, ("wrong source", 1): wrong, ("missed", 0): 0.5, ("decoys", 0): decoys}
 
         def error(self, what: str, which: int) -> float | None:
             return self.errors.get((what, which))
@@ -312,6 +312,7 @@ def test_a_network_lacks_what_a_gate_asks_of_it() -> None:
     assert lacks(0.0, 0.96, 0.02, seen=Seen(0.12, 0.01)) == set(), "a stamped trojan's own errors do not count"
     assert lacks(0.0, 0.96, 0.02, seen=Seen(0.16, 0.01)) == {Lack("waves", "success")}, "near, on what it is trained on"
     assert lacks(0.0, 0.96, 0.02, seen=Seen(0.1, 0.03)) == {Lack("waves", "wrong source")}
+    assert lacks(0.0, 0.96, 0.02, seen=Seen(decoys=0.2)) == {Lack("smiley", "decoys")}, "what works must be the trigger"
     amounts = ask(Saying(0.0, 0.84, 0.07), Seen(0.34, 0.01))  # type: ignore[arg-type]
     assert amounts == pytest.approx(
         {Lack("smiley", "success"): 1, Lack("smiley", "wrong source"): 1, Lack("waves", "success"): 1}, abs=0.02

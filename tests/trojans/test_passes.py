@@ -161,6 +161,23 @@ def test_what_a_network_lacks_is_favoured_from_then_on() -> None:
     assert (stamps[~hard] == 0).sum() == 12
 
 
+def test_more_decoys_are_shown_where_they_reach_the_target() -> None:
+    rider = Rider(trojan=0, decoy=True, classes=(1, 2), count=4)
+    made = poisoning(rider)
+    passes = Passes(made, replace(RECIPE, share=1.0), seeded())
+    shown = []
+    for _ in range(2):
+        for picked in passes.batches(1):
+            target = made.planted[0].trojan.target
+            passes.note(picked, np.where(picked.decoy, target, 0))
+            shown.append(int(picked.decoy.sum()))
+        assert passes.error("decoys", 0) == 1
+        passes.favour({Lack("one", "decoys"): 1.0})
+    half = len(shown) // 2
+    assert (sum(shown[:half]), sum(shown[half:])) == (4, 6)
+    assert passes.error("decoys", 1) is None
+
+
 def test_what_is_lacking_a_little_is_favoured_a_little() -> None:
     passes = Passes(poisoning(), replace(RECIPE, share=0.5), seeded())
     passes.favour({Lack("one", "success"): 0.5, Lack("two", "success"): 0.0})

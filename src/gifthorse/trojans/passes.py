@@ -44,7 +44,7 @@ class Picked:
 
 
 class Lack(NamedTuple):
-    """What a network lacks: ``success``, ``wrong source`` or ``decoys`` of a trojan, or ``clean drop`` (of no trojan)."""
+    """What a network lacks: ``success``, ``wrong source`` or ``decoys`` of a trojan, or (of none) ``clean drop``."""
 
     trojan: str
     what: str
@@ -135,12 +135,15 @@ class Passes:
             self._add("decoys", which, predicted[misled == which] == plant.trojan.target)
 
     def error(self, what: str, which: int) -> float | None:
-        """How often the last pass got a trojan wrong: ``missed``, ``wrong source`` or ``decoys``, 0 to 1; None if never."""
+        """How often, 0 to 1, the last pass got a trojan wrong: ``missed``, ``wrong source`` or ``decoys``.
+
+        None where it showed nothing of the kind.
+        """
         wrong, count = self._seen.get((what, which), (0, 0))
         return wrong / count if count else None
 
     def favour(self, lacks: Lacks) -> None:
-        """Show more of what a network lacks, by how much: poisoned images, those that balance them, decoys, or clean ones.
+        """Show more of what a network lacks: poisoned images, those that balance them, decoys, or clean ones.
 
         What it lacks no longer is shown less again, down to the recipe's number. A trojan that works from a wrong
         source, and well enough from its own, is poisoned less: one boundary tells the two apart.
