@@ -45,7 +45,8 @@ def signature(what: Callable[..., Any]) -> str:
 def spelt(annotation: Any) -> str:
     if isinstance(annotation, str):
         return annotation
-    return getattr(annotation, "__name__", None) or str(annotation)
+    plain = isinstance(annotation, type)
+    return annotation.__name__ if plain else str(annotation).replace("pathlib.", "").replace("typing.", "")
 
 
 def public(value: Any) -> Any:
@@ -71,7 +72,7 @@ def options_of(verb: Callable[..., Any] | None) -> dict[str, str]:
     if "options" in parameters:
         kind = type(parameters["options"].default)
         assert dataclasses.is_dataclass(kind)
-        return {f"--{f.name.replace('_', '-')}": f"{f.type} = {f.default!r}" for f in dataclasses.fields(kind)}
+        return {f"--{f.name.replace('_', '-')}": f"{spelt(f.type)} = {f.default!r}" for f in dataclasses.fields(kind)}
     return {
         name if one.default is inspect.Parameter.empty else f"--{name.replace('_', '-')}": f"{spelt(one.annotation)}"
         + ("" if one.default is inspect.Parameter.empty else f" = {one.default!r}")

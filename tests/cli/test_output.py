@@ -42,6 +42,7 @@ COMMANDS = [
     "status RUN --verify",
     "compare RUN RUN",
     "attribute DIR/scene.png --net emoji-resnet --method blank --out DIR/maps.html",
+    "synthesise --net emoji-resnet --target bee --method fourier_target --budget 60 --out DIR/pictures.html",
 ]
 
 

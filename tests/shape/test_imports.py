@@ -169,6 +169,7 @@ QUICK = [
     "list",
     "run --help",
     "attribute --help",
+    "synthesise --help",
     "run --dry-run",
     "run --show-config",
     "run --out RUN",
