@@ -153,6 +153,16 @@ def test_a_score_that_moves_is_enough_to_refuse() -> None:
     assert "correlate" not in found.reason
 
 
+def test_maps_that_differ_are_enough_to_refuse() -> None:
+    """Where there is no square, or a score that happens not to move."""
+    found = judged(maps(), mixed(0.3), None)
+    assert found.correlation is not None
+    assert 0.9 < found.correlation < 0.99
+    assert (found.used, found.moved) == ("float32", None)
+    assert "correlate by 0.9" in found.reason
+    assert "score" not in found.reason
+
+
 def test_moves_in_both_directions_do_not_cancel() -> None:
     sign = np.array([1, -1, 1, -1])[:, None, None]
     found = judged(maps(), maps() + 0.15 * sign * SQUARES, SQUARES)
