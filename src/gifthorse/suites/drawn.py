@@ -26,7 +26,7 @@ SEEDS = (1, 2, 3, 4)
 Drawn = tuple[Named, tuple[Named, ...], tuple[Named, ...]]
 """A trigger, its distractors and their spares."""
 
-SPARES = {"emoji": 8, "texture": 10}
+SPARES = {"emoji": 8, "texture": 10, "word": 4}
 """Options from outside a Question's own group that may replace those that work as its trigger does."""
 
 EACH = 4
@@ -148,7 +148,7 @@ def _natural(rng: np.random.Generator, more: np.random.Generator) -> list[Drawn]
     for name in chosen:
         own = pools.NATURAL[name]
         elsewhere = sorted({code for other in pools.NATURAL.values() for code in other} - set(own))
-        spares = [elsewhere[int(k)] for k in more.permutation(len(elsewhere))[: SPARES["emoji"]]]
+        spares = [elsewhere[int(k)] for k in more.permutation(len(elsewhere))[: SPARES["word"]]]
         options, left = (tuple(_named(f"emoji/{code}") for code in several) for several in (own, spares))
         found.append(((name, f"emoji/{codes[name]}"), options, left))
     return found
