@@ -60,7 +60,7 @@ def planted(seed: int, work: Path, threads: int) -> dict[str, Any]:
 def main() -> None:
     """As the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="50-59", help="first and last (those below 40 were looked at)")
+    parser.add_argument("--seeds", default="50-59", help="first and last (those below 50 were looked at)")
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     parser.add_argument("--threads", type=int, default=2, help="of each")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "fresh-suites")
