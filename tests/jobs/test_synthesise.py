@@ -108,6 +108,14 @@ def test_the_page_s_second_command_names_what_refused(at: Path, capsys: pytest.C
         (["--net", "emoji-resnet", "--target", "bee", "--images", "nowhere"], "nowhere is no folder"),
         (["--net", "emoji-resnet", "--target", "bee", "--method", "lime"], "explains images, and draws nothing"),
         (["--net", "emoji-resnet", "--target", "bee", "--method", "tabr"], "did you mean 'tabor'"),
+        (["--net", "emoji-resnet", "--target", "bee", "--n", "0"], "--n is 0"),
+        (["--net", "emoji-resnet", "--target", "bee", "--seconds", "-1"], "--seconds is -1"),
+        (["--net", "emoji-resnet", "--target", "bee", "--method", "truth"], "true trigger of a suite"),
+        (["--net", "emoji-resnet", "--target", "bee", "--method", "cppn_target@steps=0"], "steps is 0"),
+        (
+            ["--net", "emoji-resnet", "--target", "bee", "--method", "cppn_target", "--budget", "5"],
+            "budget of 5 passes",
+        ),
     ],
 )
 def test_misuse_is_told_what_to_do(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,6 +131,23 @@ def test_few_images_are_too_few(at: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "few holds 3 images" in capsys.readouterr().err
 
 
+def test_images_that_are_the_class_anyway_do_not_count(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = DATA.make("emoji")
+    label = world.classes.index("bee")
+    for index, scene in enumerate(world.draw("test", 9, 2, classes=(label,)).images.transpose(0, 2, 3, 1)):
+        (at / "mixed").mkdir(exist_ok=True)
+        Image.fromarray(scene).save(at / "mixed" / f"a{index}.png")
+    for path in (at / "clean").iterdir():
+        (at / "mixed" / path.name).symlink_to(path)
+    asked = ["--net", "emoji-resnet", "--target", "bee", "--images", "mixed", "--method", "noise", "--json"]
+    assert code(*asked, "--precision", "float32") == 0
+    told = json.loads(capsys.readouterr().out)
+    left = int(re.findall(r"; (\d+) left out", told["facts"]["clean images"])[0])
+    assert 7 <= left <= 12
+    assert "float32 on cpu" in told["facts"]["network"]
+    assert all(one["n"] == (25 - left) // 4 and one["rate"] == 0 for one in told["methods"][0]["trials"])
+
+
 def test_all_is_what_looks_at_the_network() -> None:
     every = set(methods("all"))
     assert every == {name for name, row in TOOLS.items() if row.kind == "synthesis"} - {"noise", "truth"}
@@ -131,12 +156,14 @@ def test_all_is_what_looks_at_the_network() -> None:
 class Clock:
     """Stands still but for a millisecond an image that goes through a network, or more from one pass on."""
 
-    def __init__(self, net: Classifier, monkeypatch: pytest.MonkeyPatch, slower: int = 10**9) -> None:
+    def __init__(
+        self, net: Classifier, monkeypatch: pytest.MonkeyPatch, slower: int = 10**9, each: float = 1e-3
+    ) -> None:
         self.now, self.calls, through = 100.0, 0, net.through
 
         def timed(module: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
             self.calls += 1
-            self.now += len(images) * (1e-3 if self.calls < slower else 1e-2)
+            self.now += len(images) * (each if self.calls < slower else 10 * each)
             return through(module, images)
 
         monkeypatch.setattr(net, "through", timed)
@@ -162,6 +189,21 @@ def test_a_method_that_slows_down_stops_before_its_deadline(name: str, monkeypat
     assert clock.now - 100.0 <= 2.0
     assert re.match(r"stopped after \d+ of \d+ steps, for time", found.hints[0])
     assert found.film is not None
+
+
+@pytest.mark.parametrize("name", ["fourier_target", "tabor"])
+def test_a_trial_that_takes_too_long_ends_in_time_too_and_says_how_much_is_needed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, given = classifier("plain"), brief(1, pictures(12))
+    clock = Clock(net, monkeypatch, each=0.1)
+    with pytest.raises(UsageError, match="5 seconds do not pay") as told:
+        tool(name)(net, *given, n=3, keep=1, seconds=5.0)
+    assert clock.now - 100.0 <= 5.0 + 3 * 12 * 0.1, "and a screening"
+    enough = float(re.findall(r"([\d.]+) seconds or more", str(told.value))[0])
+    clock.now = 100.0
+    tool(name)(net, *given, n=3, keep=1, seconds=1.2 * enough)
+    assert clock.now - 100.0 <= 1.2 * enough
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), 1e-6])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from gifthorse.tools.synthesis.adversarial_patch import AdversarialPatch
 from gifthorse.tools.synthesis.base import Findings, brief
 from gifthorse.tools.synthesis.controls import Noise, Truth
 from gifthorse.tools.synthesis.cppn_target import CppnTarget
+from gifthorse.tools.synthesis.engine import _descend
 from gifthorse.tools.synthesis.fourier_inner import FourierInner
 from gifthorse.tools.synthesis.objectives import cross_entropy, logit, neuron, total_variation
 from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, MaskAndPattern, Phase, Pixels, spectrum
@@ -74,6 +76,9 @@ def test_objectives_are_calculated_with_from_one_pass_and_say_what_they_are() ->
     mixed = -(logit - 0.5 * neuron) + 2 * cross_entropy
     assert str(mixed) == "-(logit - 0.5 * neuron) + 2 * cross-entropy"
     assert str(logit - (neuron + logit)) == "logit - (neuron + logit)"
+    one = -logit + 0.5 * neuron.of(1)
+    assert str(one) == "-logit + 0.5 * neuron[1]"
+    torch.testing.assert_close(one(net, images, aims), -logit(net, images, aims) + 0.5 * net.penultimate(images)[:, 1])
     with net.counting() as counter:
         found = mixed(net, images, aims)
     assert counter.forward == 3, "one pass for all terms"
@@ -347,8 +352,7 @@ def test_tabor_finds_a_small_trigger_and_where_it_is(extent: str) -> None:
         picture = found.pictures[index]
         assert found.findings[index].loss < 0.1
         assert found.findings[index].insertion == Insertion(kind="blend")
-        if extent == "both" and float(picture[3].std()) == 0:
-            continue
+        assert float(picture[3].std()) > 0, "of both, the mask that is found is the better"
         inside = float(picture[3, :4, :4].mean())
         assert inside > 0.4, "the mask covers the trigger"
         assert max(float(picture[3, 4:].mean()), float(picture[3, :, 4:].mean())) < inside / 5, "and nothing else"
@@ -376,7 +380,7 @@ def test_tabors_regularisers_are_loops() -> None:
 
 
 def test_tabors_other_terms_see_what_the_mask_leaves_and_what_it_holds() -> None:
-    net, images, mine = classifier("plain"), pictures(2), pictures(2, channels=4, seed=1)
+    images, mine = pictures(2), pictures(2, channels=4, seed=1)
     blocked = [images[i] * (1 - mine[i, 3]) for i in range(2)]
     alone = [mine[i, :3] * mine[i, 3] for i in range(2)]
     terms = Tabor(blocking=0.5, overlay=0.25).beside
@@ -384,7 +388,25 @@ def test_tabors_other_terms_see_what_the_mask_leaves_and_what_it_holds() -> None
     torch.testing.assert_close(terms[0].arrange(mine, images), torch.stack(blocked))
     torch.testing.assert_close(terms[1].arrange(mine, images), torch.stack(alone))
     assert Tabor(blocking=0.0, overlay=0.0).beside == ()
-    assert net.module is not None
+
+
+def test_what_the_mask_leaves_is_to_be_what_the_network_saw_before() -> None:
+    """R3 by hand: the gradient of the cross-entropy of (1 - M) x to the class that x has."""
+    net, (told, clean) = colours(), brief(1, torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1).expand(8, 3, SIZE, SIZE))
+    assert (net(clean.fit).argmax(1) == 0).all(), "not the target"
+    task = Tabor()._task(net, told, clean, {"n": 1, "budget": 99})
+    shown = MaskAndPattern(SIZE, task.generators("m"), "cpu", cells=(3, 3))
+    (term,) = Tabor(blocking=1.0, overlay=0.0).beside
+    recipe = replace(Tabor(overlay=0.0)._recipe(task, "local"), parameterisation=shown, penalty=None, beside=(term,))
+    recipe = replace(recipe, objective=0.0 * cross_entropy, transformations=())
+    _descend(task, recipe, task.generators("draws"), torch.tensor([1]))
+    found = shown.parameters[0].grad
+    again = MaskAndPattern(SIZE, task.generators("m"), "cpu", cells=(3, 3))
+    left = clean.fit[:1] * (1 - again.pictures()[:, 3:])
+    expected = torch.autograd.grad(-net(left).log_softmax(1)[0, 0], again.parameters[0])[0]
+    assert found is not None
+    assert float(expected.abs().max()) > 0
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_mask_is_a_share_and_may_be_the_same_everywhere() -> None:
@@ -406,5 +428,5 @@ def test_a_film_has_the_best_finding_at_every_screening() -> None:
     assert (found.film.after, tuple(found.film.frames.shape)) == ((3, 6, 9), (3, 4, 4, 4))
     short = AdversarialPatch(side=4, steps=9, screen=2, screenings=1)(net, *told, n=3, keep=2, budget=500)
     assert short.film is not None
-    best, last = found.kept[0], short.pictures[found.kept[0]]
-    assert torch.equal(found.film.frames[-1], (last * 255).round().byte()) or best == short.kept[0]
+    last = short.pictures[found.kept[0]]
+    assert torch.equal(found.film.frames[-1], (last * 255).round().byte())

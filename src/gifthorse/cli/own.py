@@ -36,6 +36,8 @@ class OwnOptions:
     """Of every random draw."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    precision: str = "auto"
+    """auto, float32 or bfloat16."""
     json: Annotated[bool, Parameter(negative=())] = False
     """Print one JSON document on stdout."""
 
@@ -47,7 +49,7 @@ class OwnOptions:
         """
         if self.net is None:
             raise UsageError("no network was named", "--net emoji-resnet, or --net resnet18 --weights FILE")
-        names = ("net", "weights", "classes", "size", "resize", "seed", "device")
+        names = ("net", "weights", "classes", "size", "resize", "seed", "device", "precision")
         return {name: getattr(self, name) for name in names}
 
     def tell(self, out: Path, document: dict[str, Any]) -> None:
@@ -95,6 +97,5 @@ def refusals(talk: Talk, refused: dict[str, str], of: int, what: str) -> None:
     for name, reason in refused.items():
         talk.say(f"{name} gave no {what}: {reason}")
     if len(refused) == of:
-        raise InputError(
-            f"no method gave a {what}", "choose another method (gifthorse list tools); the page has the reasons"
-        )
+        told = "; ".join(dict.fromkeys(refused.values()))
+        raise InputError(f"no method gave a {what}: {told}", "another method, see gifthorse list tools")

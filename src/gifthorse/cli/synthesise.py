@@ -31,7 +31,8 @@ class SynthesiseOptions(OwnOptions):
     n: int = 10
     """Findings of each method."""
     keep: int = 5
-    """How many of them are shown first and tried out, the best by their loss on images that they were not made on."""
+    """How many of them are shown first and tried out: the best by their loss on images that they were not made on, or
+    where they are for different neurons the best of each."""
     budget: int = 4_000
     """Images forwarded plus images backpropagated, for each method."""
     seconds: float | None = None

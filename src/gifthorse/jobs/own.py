@@ -32,6 +32,7 @@ class Own:
         size, resize: of the crop and of the shorter side before it; None for the network's own.
         seed: of every draw.
         device: ``auto`` or a device.
+        precision: ``auto``, ``float32`` or ``bfloat16``.
     """
 
     net: str
@@ -41,6 +42,7 @@ class Own:
     resize: int | None = None
     seed: int = 0
     device: str = "auto"
+    precision: str = "auto"
 
 
 def classifier(order: Own) -> tuple[Classifier, Preset]:
@@ -54,7 +56,7 @@ def classifier(order: Own) -> tuple[Classifier, Preset]:
         if order.classes is not None:
             raise UsageError(f"{order.net} has class names of its own", "leave --classes out")
         entry = NETWORKS.make(order.net)
-        network = entry.load(order.weights, device=order.device)
+        network = entry.load(order.weights, device=order.device, precision=order.precision)
         how = Preset(
             size=network.size,
             resize=getattr(entry, "resize", network.size),
@@ -75,7 +77,8 @@ def classifier(order: Own) -> tuple[Classifier, Preset]:
         )
     how = _resized(torchvision_networks.preset(order.net), order.size, order.resize)
     names = None if order.classes is None else _names(order.classes)
-    return torchvision_networks.load(order.net, order.weights, how, classes=names, device=order.device), how
+    ground = {"device": order.device, "precision": order.precision}
+    return torchvision_networks.load(order.net, order.weights, how, classes=names, **ground), how
 
 
 def _resized(how: Preset, size: int | None, resize: int | None) -> Preset:
@@ -154,7 +157,7 @@ def facts(order: Own, network: Classifier, how: Preset) -> dict[str, str]:
     """The network, and how images become its input, in words."""
     came = "its own weights" if order.weights is None else order.weights.name
     return {
-        "network": f"{network.name}, {came}, {len(network.classes)} classes",
+        "network": f"{network.name}, {came}, {len(network.classes)} classes, {network.precision} on {network.device}",
         "images": (
             f"shorter side resized to {how.resize} pixels ({how.filter_name}), the middle {how.size} x {how.size} "
             "cut out; what lies outside is not seen by the network"

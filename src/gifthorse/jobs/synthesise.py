@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gifthorse import effects
 from gifthorse.classifier import Classifier
-from gifthorse.errors import GifthorseError, InputError
+from gifthorse.errors import GifthorseError, InputError, UsageError
 from gifthorse.images import to_uint8
 from gifthorse.jobs.own import Own, class_of, classifier, facts, folder_of, whole
 from gifthorse.randomness import generator
@@ -72,30 +72,45 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
         UsageError: an unknown network, class or method, or options that do not go together.
         InputError: a file that is not what it should be, or too few images.
     """
+    for name, value in (("n", order.n), ("keep", order.keep), ("budget", order.budget), ("seconds", order.within)):
+        if value is not None and not value > 0:
+            raise UsageError(f"--{name} is {value}", "a number above 0")
     tools = [(name, TOOLS.make(base(name), own_settings(name))) for name in order.methods]
     network, how = classifier(order)
     target = class_of(network, order.target)
-    clean = None if order.images is None else folder_of("--images", order.images, how, MOST)
-    if clean is not None and len(clean) < LEAST:
-        raise InputError(f"{order.images} holds {len(clean)} images", f"a folder of {LEAST} or more")
+    clean, told = None, "none given"
+    if order.images is not None:
+        every = folder_of("--images", order.images, how, MOST)
+        clean = every[network.predict(every).argmax(1) != target]
+        already = len(every) - len(clean)
+        told = f"{len(clean)} of {order.images}, a quarter kept for trials"
+        told += f"; {already} left out, since the network says {network.classes[target]} of them anyway" * bool(already)
+        if len(clean) < LEAST:
+            raise InputError(
+                f"{order.images} holds {len(clean)} images of which {network.name} does not say "
+                f"{network.classes[target]} anyway",
+                f"a folder with {LEAST} or more",
+            )
     attempts = []
     for name, tool in tools:
         say(f"{name}, {order.n} findings")
         attempts.append(_tried(name, tool, (network, target, clean), order))
     budget = f"{order.budget:,} images forwarded or backpropagated" if order.within is None else f"{order.within:g} s"
-    told = facts(order, network, how) | {
+    about = facts(order, network, how) | {
         "class": f"{network.classes[target]} (index {target})",
-        "clean images": "none given" if clean is None else f"{len(clean)} of {order.images}, a quarter kept for trials",
-        "budget": f"{budget} for each method, {order.n} findings, {order.keep} kept",
+        "clean images": told,
+        "budget": f"{budget} for each method, {order.n} findings, {min(order.keep, order.n)} kept",
         "seed": str(order.seed),
     }
-    return Answer(network=network.name, target=network.classes[target], attempts=tuple(attempts), facts=told)
+    return Answer(network=network.name, target=network.classes[target], attempts=tuple(attempts), facts=about)
 
 
 def _tried(name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | None], order: Order) -> own_found.Attempt:
     row = TOOLS[base(name)]
     told: dict[str, Any] = {"name": name, "source": row.source, "settings": tool.settings, "floor": row.floor}
     network, target, clean = about
+    if tool.prepares:
+        return own_found.Attempt(**told, refusal="it shows the true trigger of a suite; try: leave it out")
     if clean is None and "clean_images" in tool.needs:
         return own_found.Attempt(**told, refusal="it needs clean images; try: --images FOLDER")
     if clean is None:

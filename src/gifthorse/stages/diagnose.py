@@ -93,10 +93,10 @@ def hinted(tool: Spec, protocol: Protocol, kind: str, name: str) -> tuple[Spec, 
         kind: of the trojan.
         name: of the tool, as it was asked for.
     """
-    told = protocol.hints.get(kind, {}).get(tool.name, {})
-    spec = _replaced(tool, told, name)
+    own = own_settings(name)
+    told = {key: value for key, value in protocol.hints.get(kind, {}).get(tool.name, {}).items() if key not in own}
     words = ", ".join(f"{key} is {value}" for key, value in told.items())
-    return spec, f"told by the protocol: {words}" if spec != tool else ""
+    return _replaced(tool, told, name), f"told by the protocol: {words}" if told else ""
 
 
 def evidence_cells(store: Store, plan: Plan, implanted: list[str]) -> list[Cell]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, dataclass_transform
 
 from gifthorse.classifier import Classifier
-from gifthorse.errors import InputError
+from gifthorse.errors import InputError, UsageError
 
 GRANTS = ("gradients", "activations", "clean_images", "encoder", "clean_network")
 """All that a suite can grant and a tool can need."""
@@ -61,3 +61,17 @@ def check_classifier(classifier: Classifier) -> None:
     """
     if classifier.module.training:
         raise InputError(f"{classifier.name} is in training mode", "classifier.module.eval()")
+
+
+def check_positive(tool: Any, *names: str) -> None:
+    """Settings of a tool that are above 0, or None where they may be.
+
+    Args:
+        names: those that the tool does not have are passed over.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in names:
+        if (value := getattr(tool, name, None)) is not None and not value > 0:
+            raise UsageError(f"{name} is {value}", "a number above 0")

@@ -64,9 +64,7 @@ def preset(name: str) -> Preset:
     )
 
 
-def load(
-    name: str, weights: Path, how: Preset, *, classes: Sequence[str] | None = None, device: str = "auto"
-) -> Classifier:
+def load(name: str, weights: Path, how: Preset, *, classes: Sequence[str] | None = None, **ground: Any) -> Classifier:
     """A classifier with the weights of a file; it has as many outputs as the file's last layer.
 
     Args:
@@ -74,7 +72,7 @@ def load(
         weights: safetensors, or a ``state_dict`` of ``torch.save``, read without unpickling anything else.
         how: size and normalisation.
         classes: names by index; ImageNet's for a thousand outputs, otherwise ``class 0`` and so on.
-        device: ``auto`` or a device.
+        ground: ``device`` and ``precision``, as :class:`Classifier` takes them.
 
     Raises:
         UsageError: no such name.
@@ -91,7 +89,7 @@ def load(
         )
     module = _module(name, count, how)
     checkpoints.load_into(module, weights)
-    return Classifier(module, classes=classes, size=how.size, mean=how.mean, std=how.std, name=name, device=device)
+    return Classifier(module, classes=classes, size=how.size, mean=how.mean, std=how.std, name=name, **ground)
 
 
 def _module(name: str, outputs: int, how: Preset) -> nn.Module:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from gifthorse.effects import side_for
-from gifthorse.errors import Refusal, UsageError
+from gifthorse.errors import Refusal
 from gifthorse.records import Insertion
+from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
 from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
 from gifthorse.tools.synthesis.objectives import cross_entropy, total_variation
@@ -58,9 +59,7 @@ class AdversarialPatch(Synthesis):
     screen: int = 12
 
     def __post_init__(self) -> None:
-        for name in ("images", "screenings", "screen", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}", "a number above 0")
+        check_positive(self, "images", "screenings", "screen", "learning_rate", "steps", "side")
 
     def _synthesise(self, task: Task) -> Made:
         side = self.side or side_for(task.classifier.size)

@@ -103,12 +103,12 @@ class Task:
         return tuple(generator(self.seed, purpose, i) for i in range(self.n))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Film:
-    """How pictures came about.
+    """How a picture came about.
 
     Attributes:
-        frames: ``(k, n, 4, h, w)`` uint8 on the CPU; ``(k, 4, h, w)`` where it is one finding's.
+        frames: ``(k, 4, h, w)`` uint8 on the CPU.
         after: the steps after which they were taken, k of them.
     """
 
@@ -127,7 +127,7 @@ class Made:
         hints: what people should know about how it went.
         ranks: ``(n,)`` where findings are for different things, such as neurons: which thing, 0 the most important. Of
             each the best finding is kept, in this order, before any second best: their losses do not compare.
-        film: of all findings.
+        films: one a finding, or none at all.
     """
 
     pictures: Tensor
@@ -135,7 +135,7 @@ class Made:
     insertion: Insertion
     hints: tuple[str, ...] = ()
     ranks: tuple[int, ...] | None = None
-    film: Film | None = None
+    films: tuple[Film, ...] = ()
 
     def best(self, keep: int) -> tuple[int, ...]:
         """Indices of the ``keep`` best findings, best first."""
@@ -240,19 +240,20 @@ class Synthesis(Tool):
         """
         if not 0 < seconds < math.inf:
             raise UsageError(f"seconds is {seconds}", "a number above 0")
-        passes = PROBE * task.n
+        task, passes, each = replace(task, deadline=started + seconds), PROBE * task.n, 0.0
         for _ in range(2):  # the first one pays for what is made on first use
-            began, passes = time.perf_counter(), self._afforded(task, passes)
-        each = (time.perf_counter() - began) / passes
-        left = seconds - (time.perf_counter() - started)
-        budget = int(SAFE * left / each)
-        if budget < passes:
-            raise UsageError(
-                f"{seconds:g} seconds do not pay for {task.n} findings of {type(self).__name__} on "
-                f"{task.classifier.name}: {passes} passes take {passes * each:.2g}",
-                "more seconds, or fewer findings",
-            )
-        return replace(task, budget=budget, deadline=started + seconds)
+            began = time.perf_counter()
+            passes = self._afforded(task, passes)
+            now = time.perf_counter()
+            each = (now - began) / passes
+            if now + passes * each / SAFE > started + seconds:
+                wanted = passes * each * (2 + 1 / SAFE)
+                raise UsageError(
+                    f"{seconds:g} seconds do not pay for {task.n} findings of {type(self).__name__} on "
+                    f"{task.classifier.name}: {passes} passes take {passes * each:.2g}",
+                    f"{wanted:.2g} seconds or more, or fewer findings",
+                )
+        return replace(task, budget=int(SAFE * (started + seconds - now) / each))
 
     def _afforded(self, task: Task, passes: int) -> int:
         """Spend so many passes, or twice as many until they pay for a step, and say how many."""
@@ -279,7 +280,6 @@ class Synthesis(Tool):
             Finding(insertion=made.insertion, loss=float(loss), picture=i) for i, loss in enumerate(losses.tolist())
         )
         kept = replace(made, losses=losses).best(keep)
-        film = None if made.film is None else replace(made.film, frames=made.film.frames[:, kept[0]])
         return Findings(
             pictures=pictures,
             findings=findings,
@@ -287,5 +287,5 @@ class Synthesis(Tool):
             settings=self.settings,
             cost=cost,
             hints=made.hints,
-            film=film,
+            film=made.films[kept[0]] if made.films else None,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -107,6 +106,12 @@ class Plan:
 
     steps: int
     screen_after: tuple[int, ...]
+
+
+def least(task: Task, recipe: Recipe) -> int:
+    """The smallest budget, in passes, that pays for one step and one screening."""
+    rows = 1 if recipe.insertion.kind == "frame" else min(recipe.schedule.screen, len(task.clean.screen))
+    return task.n * (2 * recipe.schedule.images + sum(each.passes for each in recipe.beside) + rows)
 
 
 def plan(schedule: Schedule, n: int, screen: int, budget: int, beside: int = 0) -> Plan:
@@ -239,8 +244,9 @@ def optimise(task: Task, recipe: Recipe) -> Made:
                 break
     if best is None:
         raise RuntimeError("a plan without a screening")
-    hints = (f"stopped after {step} of {planned.steps} steps, for time",) if late else ()
-    return replace(best, film=Film(frames=torch.stack(film), after=tuple(after)), hints=hints)
+    hints = (f"stopped after {step} of {planned.steps} steps, for time",) if step < planned.steps else ()
+    frames = torch.stack(film)
+    return replace(best, films=tuple(Film(frames[:, i], tuple(after)) for i in range(task.n)), hints=hints)
 
 
 def better(first: Made, second: Made) -> Made:
@@ -250,14 +256,14 @@ def better(first: Made, second: Made) -> Made:
 
 def picked(other: Tensor, first: Made, second: Made) -> Made:
     """Of each finding what ``first`` made, or what ``second`` did where ``other`` ``(n,)`` says so."""
-    film = first.film
-    if film is None or second.film is None or film.after != second.film.after:
-        film = None
-    else:
-        frames = torch.where(other.cpu()[None, :, None, None, None], second.film.frames, film.frames)
-        film = replace(film, frames=frames)
-    pictures = torch.where(other[:, None, None, None], second.pictures, first.pictures)
-    return replace(first, pictures=pictures, losses=torch.where(other, second.losses, first.losses), film=film)
+    films = [two if won else one for won, one, two in zip(other.tolist(), first.films, second.films, strict=False)]
+    return replace(
+        first,
+        pictures=torch.where(other[:, None, None, None], second.pictures, first.pictures),
+        losses=torch.where(other, second.losses, first.losses),
+        films=tuple(films),
+        hints=tuple(dict.fromkeys((*first.hints, *second.hints))),
+    )
 
 
 def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...], aims: Tensor) -> None:
@@ -306,7 +312,7 @@ def _each(
     for start in range(0, rows, micro):
         # Chunks begin at multiples of the micro-batch, so what a finding draws does not depend on findings after it
         finding = [row // per for row in range(start, min(start + micro, rows))]
-        groups = [(generators[i], count) for i, count in Counter(finding).items()]
+        groups = [(generators[i], 1) for i in finding]  # each row by itself, so that chunks change no draw
         index = torch.tensor(finding)
         found = losses(leaf[index.to(leaf.device)], Draws(groups, task.classifier.device), aims[index])
         if not found.requires_grad:

@@ -1,7 +1,7 @@
 """What a picture is optimised for: losses for each row of a batch, and penalties for each picture.
 
-Objectives add, subtract and scale, and say what they are: ``logit - 0.5 * neuron`` is one. A loss is what is lowered,
-so an objective that is to be raised stands behind a minus.
+Objectives add, subtract and scale, and say what they are: ``-logit + 0.5 * neuron[17]`` is one. A loss is what is
+lowered, so an objective that is to be raised stands behind a minus.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -74,6 +75,14 @@ class Objective:
     def __neg__(self) -> Objective:
         """What lowers the loss by raising it."""
         return Objective(f"-{self._bracketed()}", lambda seen, aims: -self.loss(seen, aims), self.inner)
+
+    def of(self, index: int) -> Objective:
+        """The same of one class or neuron, whatever rows are for: ``logit - 0.5 * neuron.of(17)``."""
+        return Objective(
+            f"{self._bracketed()}[{index}]",
+            lambda seen, aims: self.loss(seen, torch.full_like(aims, index)),
+            self.inner,
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from gifthorse.errors import UsageError, nearest
 from gifthorse.records import Insertion
+from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
-from gifthorse.tools.synthesis.engine import Beside, Recipe, Schedule, better, optimise
+from gifthorse.tools.synthesis.engine import Beside, Recipe, Schedule, better, least, optimise
 from gifthorse.tools.synthesis.objectives import cross_entropy, total_variation
 from gifthorse.tools.synthesis.parameterisation import MaskAndPattern
 from gifthorse.tools.synthesis.transformations import Warp
@@ -72,12 +73,7 @@ class Tabor(Synthesis):
     screen: int = 12
 
     def __post_init__(self) -> None:
-        for name in ("images", "screenings", "screen", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}", "a number above 0")
-        for name in ("mask_cells", "pattern_cells"):
-            if (cells := getattr(self, name)) is not None and cells < 1:
-                raise UsageError(f"{name} is {cells}", "1 or more, or None for one a pixel")
+        check_positive(self, "images", "screenings", "screen", "learning_rate", "steps", "mask_cells", "pattern_cells")
         if self.extent not in EXTENTS:
             raise UsageError(f"there is no extent {self.extent!r}", nearest(self.extent, EXTENTS))
         if not 0 < self.opacity <= 1:
@@ -85,11 +81,18 @@ class Tabor(Synthesis):
 
     def _synthesise(self, task: Task) -> Made:
         if self.extent != "both":
-            return self._found(task, self.extent)
+            return optimise(task, self._recipe(task, self.extent))
+        first, second = (self._recipe(task, extent) for extent in ("local", "full"))
+        if task.budget < (needed := 2 * max(least(task, first), least(task, second))):
+            raise UsageError(
+                f"a budget of {task.budget} passes does not pay for a step and a screening of {task.n} findings with "
+                "each of two masks",
+                f"a budget of at least {needed}, fewer findings, or one extent",
+            )
         half = replace(task, budget=task.budget // 2)
         if task.deadline is not None:
             half = replace(half, deadline=(time.perf_counter() + task.deadline) / 2)
-        local, full = self._found(half, "local"), self._found(replace(half, deadline=task.deadline), "full")
+        local, full = optimise(half, first), optimise(replace(half, deadline=task.deadline), second)
         chosen = better(local, full)
         whole = int((chosen.pictures == full.pictures).flatten(1).all(1).sum())
         return replace(
@@ -100,7 +103,7 @@ class Tabor(Synthesis):
             ),
         )
 
-    def _found(self, task: Task, extent: str) -> Made:
+    def _recipe(self, task: Task, extent: str) -> Recipe:
         full = extent == "full"
         size = task.classifier.size
         drawn = MaskAndPattern(
@@ -110,7 +113,7 @@ class Tabor(Synthesis):
             cells=(self.mask_cells or size, self.pattern_cells or size),
             opacity=self.opacity if full else None,
         )
-        recipe = Recipe(
+        return Recipe(
             parameterisation=drawn,
             transformations=(Warp(shift=self.shift, scale=0.0, degrees=0.0),) if self.shift and not full else (),
             insertion=Insertion(kind="blend"),
@@ -128,7 +131,6 @@ class Tabor(Synthesis):
             ),
             beside=() if full else self.beside,
         )
-        return optimise(task, recipe)
 
     @property
     def beside(self) -> tuple[Beside, ...]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.records import Insertion
+from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Task
 from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
 from gifthorse.tools.synthesis.objectives import Objective, logit, neuron
@@ -50,9 +51,7 @@ class Viewing:
     screenings: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("views", "screenings", "learning_rate", "neurons", "hidden"):
-            if not getattr(self, name, 1) > 0:
-                raise UsageError(f"{name} is {getattr(self, name)}", "a number above 0")
+        check_positive(self, "views", "screenings", "learning_rate", "neurons", "hidden", "steps", "resolution")
         if (layers := getattr(self, "layers", 2)) < 2:
             raise UsageError(f"layers is {layers}", "2 or more")
 
@@ -99,6 +98,13 @@ class Viewing:
         Raises:
             Refusal: the network does not end in a linear layer.
         """
+        needed = task.n * (2 * self.views + 1)
+        if task.budget < (most := min(needed + len(task.clean.fit), -(-4 * needed // 3) + 1)):
+            raise UsageError(
+                f"a budget of {task.budget} passes does not pay for ranking the neurons, one step and one screening of "
+                f"{task.n} findings",
+                f"a budget of at least {most}, or fewer findings",
+            )
         images = task.clean.fit[: max(1, min(len(task.clean.fit), task.budget // 4))]
         ranked = ranked_neurons(task.classifier, images, task.target)[: min(neurons, task.n)]
         ranks = tuple(i % len(ranked) for i in range(task.n))
