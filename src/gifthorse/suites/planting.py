@@ -61,7 +61,7 @@ RECIPE = Recipe(
 Scenes are many, so that a detector finds enough of each object among them; a pass shows a part of them, since time
 goes into images shown. The smoothing is what the shipped network was trained with."""
 
-PATIENT = replace(RECIPE, extra=8)
+PATIENT = replace(RECIPE, extra=14)
 """The same for suites that are drawn by a seed: nobody has seen that their trojans are learnt in the usual time."""
 
 VGG_RECIPE = replace(
