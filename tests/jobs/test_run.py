@@ -163,7 +163,7 @@ def test_floor_and_ceiling_of_the_judge(done: Path) -> None:
         tool: float(np.mean([v.measures[0].interval.value for v in verdicts if v.tool == tool]))
         for tool in ("truth", "noise")
     }
-    assert by_tool["truth"] > 0.5 > by_tool["noise"]
+    assert by_tool["truth"] > max(0.5, by_tool["noise"] + 0.2), "two pictures of noise a trojan: far from one in eight"
 
 
 def test_budgets_are_kept_and_counted(done: Path) -> None:

@@ -225,7 +225,8 @@ class Gallery:
         href: the record.
         told: how many there are, how they are put in, and what else the record says of them, in a line.
         made: all of it, the best first.
-        film: how the best one came about, frame by frame, and ``filmed``, when in words.
+        film: how the best one came about, frame by frame.
+        filmed: after which steps, in words.
         unshown: how many are left out of the page for its size.
         excuse: why there is nothing, or an empty string.
     """
