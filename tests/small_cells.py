@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.random import default_rng  # now: a signal that comes while an extension module is loaded may be lost
 
 from gifthorse.errors import GifthorseError, LimitReached
 from gifthorse.records import Cell, Evidence, Spec, cell
@@ -28,7 +29,7 @@ def note(store: Store, text: str) -> None:
 def draw(store: Store, cell: Cell, draft: Draft) -> Evidence:
     """Two files drawn from the cell's seed."""
     note(store, cell.key)
-    generator = np.random.default_rng(cell.inputs["seed"])
+    generator = default_rng(cell.inputs["seed"])
     draft.array("maps", generator.standard_normal((4, 8)).astype(np.float32))
     time.sleep(cell.context.get("sleep", 0.0))
     pictures = draft.images("pictures", generator.integers(0, 256, (2, 4, 8, 8), dtype=np.uint8))
