@@ -30,9 +30,7 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +44,8 @@ from torch import Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
+
+from measuring import commit_id, seconds, spread  # noqa: E402
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.errors import Refusal  # noqa: E402
@@ -201,12 +201,6 @@ def batches(count: int, size: int) -> Iterator[int]:
 # -- measuring --------------------------------------------------------------------------------------------------------
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def in_turns(rounds: int, works: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
     """Seconds of each, one after another, ``rounds`` times, every second round backwards; the first is not counted."""
     took: dict[str, list[float]] = {name: [] for name in works}
@@ -220,10 +214,6 @@ def in_turns(rounds: int, works: dict[str, Callable[[], object]]) -> dict[str, l
 
 def ratio(took: dict[str, list[float]], above: str, below: str) -> dict[str, float]:
     return spread([a / b for a, b in zip(took[above], took[below], strict=True)])
-
-
-def spread(found: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(found), "low": min(found), "high": max(found), "n": len(found)}
 
 
 def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
@@ -339,11 +329,6 @@ def measured(name: str, setup: Setup, wanted: set[str]) -> dict[str, Any]:
         told = {k: round(v["median"], 3) for k, v in figures.items() if isinstance(v, dict) and "median" in v}
         print(f"{name:14} {key:24} {told or figures}", flush=True)
     return found
-
-
-def commit_id() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
+from measuring import commit_id, seconds  # noqa: E402
 from small_cells import cells, draw, silent  # noqa: E402
 
 from gifthorse.jobs.asked import versions  # noqa: E402
@@ -40,12 +41,6 @@ from gifthorse.zoo.scenes import EmojiScenes  # noqa: E402
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]), "NO_COLOR": "1"}
 TINY = ["tests/tiny_command.py", "run", "--suite", "tiny", "--precision", "float32", "--threads", "1"]
 TINY_TOOLS = ["--tools", "saliency,edges_sobel,blank,adversarial_patch,truth,noise"]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def in_turns(rounds: int, **works: Callable[[], object]) -> dict[str, list[float]]:
@@ -200,11 +195,6 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "load_before": os.getloadavg()[0],
     }
-
-
-def commit_id() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

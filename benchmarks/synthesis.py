@@ -29,7 +29,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from measuring import commit_id, seconds, spread  # noqa: E402
 from synthesis_others import network, pictures  # noqa: E402
 
 from gifthorse.classifier import pin, resolve  # noqa: E402
@@ -129,16 +129,6 @@ class Reached:
     def until(self, wanted: float) -> float | None:
         """Seconds until the mean was as low, or None where it never was."""
         return next((after for after, mean in self.points if mean <= wanted), None)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def spread(found: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(found), "low": min(found), "high": max(found), "n": len(found)}
 
 
 # -- the others -------------------------------------------------------------------------------------------------------
@@ -290,11 +280,6 @@ def measured(name: str, setup: Setup, told: argparse.Namespace, wanted: set[str]
         if told.others and method == "adversarial_patch" and setup.patch:
             found["art"] = against_art(name, setup, told.others, told.threads)
     return found
-
-
-def commit_id() -> str:
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main() -> None:

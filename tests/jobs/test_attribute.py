@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from fixtures_nets import one_thread
 from PIL import Image
 from reading import Reader
 from safetensors.torch import save_file
@@ -30,16 +30,10 @@ from gifthorse.tools import TOOLS
 from gifthorse.zoo import DATA, NETWORKS, torchvision_networks
 from gifthorse.zoo.framing import framed
 
+__all__ = ["one_thread"]
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "attribute-your-own.md"
 NAMES = ("ant", "bee", "cat", "dog")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

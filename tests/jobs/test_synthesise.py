@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from fixtures_nets import classifier, pictures
+from fixtures_nets import classifier, one_thread, pictures
 from PIL import Image
 
 from gifthorse.classifier import Classifier
@@ -26,15 +25,9 @@ from gifthorse.tools.synthesis import base, engine, tabor
 from gifthorse.tools.synthesis.base import brief
 from gifthorse.zoo import DATA
 
+__all__ = ["one_thread"]
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "look-into-a-class.md"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +111,9 @@ def test_the_page_s_second_command_names_what_refused(at: Path, capsys: pytest.C
         ),
     ],
 )
-def test_misuse_is_told_what_to_do(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_misuse_is_told_what_to_do(
+    at: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert code(*arguments) in (2, 3)
     assert told in capsys.readouterr().err
 

@@ -360,6 +360,22 @@ def test_tabor_finds_a_small_trigger_and_where_it_is(extent: str) -> None:
         assert float((seen.mean(0) - board).abs().mean()) < 0.25, "and its pattern is the trigger's"
 
 
+def test_tabor_keeps_the_screening_with_the_lowest_loss_and_penalty() -> None:
+    net, (told, clean) = colours(), brief(1, pictures(16, size=SIZE))
+    tool = Tabor(extent="local", mask=40.0, screenings=6, learning_rate=0.4)
+    found = tool(net, told, clean, n=1, keep=1, budget=400)
+    assert found.film is not None
+    frames = found.film.frames.float() / 255
+    losses = []
+    for frame in frames:
+        mixed = put(clean.screen, frame[None], Insertion(kind="blend"), None)
+        losses.append(float(cross_entropy(net, mixed, torch.full((len(mixed),), 1)).mean()))
+    sums = [loss + float(tool._penalty(frame[None])) for loss, frame in zip(losses, frames, strict=True)]
+    best, first = min(range(6), key=lambda k: sums[k]), min(range(6), key=lambda k: losses[k])
+    assert best != first, "else it would say nothing"
+    torch.testing.assert_close(found.pictures[0], frames[best], atol=0.003, rtol=0)
+
+
 def test_tabors_regularisers_are_loops() -> None:
     picture = pictures(1, channels=4, size=5)
     colours_, mask = picture[0, :3], picture[0, 3]

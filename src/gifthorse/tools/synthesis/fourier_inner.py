@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
-from gifthorse.tools.synthesis.parameterisation import Fourier
-from gifthorse.tools.synthesis.visualising import Viewing
+from gifthorse.tools.synthesis.visualising import Waves
 
 
-class FourierInner(Viewing, Synthesis):
+class FourierInner(Waves, Synthesis):
     """Whole pictures that maximise the penultimate neurons on which the target's logit depends most.
 
     Thesis 5.3.1: neurons are ranked by how much the target's logit rises on clean images when one is doubled, and each
@@ -16,18 +15,11 @@ class FourierInner(Viewing, Synthesis):
 
     Attributes:
         neurons: that are visualised (thesis: 10); never more than findings.
-        learning_rate, deviation, decay: as in ``fourier_target``.
     """
 
     needs = frozenset({"gradients", "activations", "clean_images"})
 
     neurons: int = 10
-    learning_rate: float = 0.05
-    deviation: float = 1.0
-    decay: float = 1.0
 
     def _synthesise(self, task: Task) -> Made:
-        drawn = Fourier(
-            self.side(task), task.generators("coefficients"), task.classifier.device, self.deviation, self.decay
-        )
-        return self.seek_inner(task, drawn, self.learning_rate, self.neurons)
+        return self.seek_inner(task, self.drawn(task), self.learning_rate, self.neurons)

@@ -18,7 +18,7 @@ from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Task
 from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
 from gifthorse.tools.synthesis.objectives import Objective, logit, neuron
-from gifthorse.tools.synthesis.parameterisation import Parameterisation
+from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, Parameterisation
 from gifthorse.tools.synthesis.transformations import Warp
 
 
@@ -112,6 +112,54 @@ class Viewing:
         made = self.seek(left, drawn, rate, ranked[list(ranks)])
         told = ", ".join(map(str, ranked.tolist()))
         return replace(made, ranks=ranks, hints=(*made.hints, f"penultimate neurons, the most important first: {told}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waves(Viewing):
+    """Pictures drawn as Fourier coefficients with decorrelated colours.
+
+    Attributes:
+        learning_rate: of Adam (Lucent: 0.05, constant).
+        deviation: of the coefficients at the start (Lucent: 0.01, which is flat grey); ours. On flat grey most
+            penultimate neurons of a small network are silent, and a silent one has no gradient to follow.
+        decay: power of the frequency that a coefficient is divided by (Lucent: 1).
+    """
+
+    learning_rate: float = 0.05
+    deviation: float = 1.0
+    decay: float = 1.0
+
+    def drawn(self, task: Task) -> Fourier:
+        """As they begin."""
+        told = task.generators("coefficients")
+        return Fourier(self.side(task), told, task.classifier.device, self.deviation, self.decay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks(Viewing):
+    """Pictures drawn by compositional pattern-producing networks.
+
+    Attributes:
+        learning_rate: of Adam (Lucent's notebook: 0.005, constant).
+        layers, hidden: of each network (Lucent).
+        last: the last layer's first weights, as a share of those that the other layers have (Lucent: 0); ours.
+    """
+
+    learning_rate: float = 0.005
+    layers: int = 8
+    hidden: int = 24
+    last: float = 1.0
+
+    def drawn(self, task: Task) -> Cppn:
+        """As they begin."""
+        return Cppn(
+            self.side(task),
+            task.generators("networks"),
+            task.classifier.device,
+            layers=self.layers,
+            hidden=self.hidden,
+            last=self.last,
+        )
 
 
 def ranked_neurons(classifier: Classifier, images: Tensor, target: int) -> Tensor:
