@@ -11,17 +11,46 @@ from pathlib import Path
 
 import torch
 
-from gifthorse.zoo import recipes
+from gifthorse.suites import suite
+from gifthorse.suites.priors import generated
+from gifthorse.zoo import generator_recipes, recipes
+from gifthorse.zoo.emoji_generator import PRIORS, SHAPES
+from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiResNet, EmojiVGG
+from gifthorse.zoo.emoji_wide import KINDS
 from gifthorse.zoo.encoder_recipe import train_encoder
+from gifthorse.zoo.posed import Drawing
 
 WORK = Path(__file__).parent.parent / "build" / "train-zoo"
+
+SUITES = ("emoji12", "emoji12_dev", "emoji48")
+
+
+def drawings(prior: str) -> tuple[Drawing, ...]:
+    """What a generator is to know under a prior, whatever suite it is used with."""
+    trojans = [trojan for name in SUITES for planting in suite(name).plantings for trojan in planting.trojans]
+    known = generated(trojans, prior)
+    return tuple(Drawing(art=each.art, version=0 if each.versions else None) for each in known)
+
+
+def generator(kind: str, prior: str, folder: Path, weights: Path) -> dict[str, object]:
+    """An embedded generator with its discriminator."""
+    return generator_recipes.train_generator(kind, prior, drawings(prior), folder, weights)
+
+
+def wide(robust: str, folder: Path, weights: Path) -> dict[str, object]:
+    """A classifier over what generators know under both priors."""
+    return generator_recipes.train_wide(robust, drawings("closed"), folder, weights)
+
 
 RECIPES: dict[str, Callable[[Path, Path], dict[str, object]]] = {
     "emoji-resnet": partial(recipes.train_classifier, EmojiResNet()),
     "emoji-vgg": partial(recipes.train_classifier, EmojiVGG()),
+    "emoji-mobile": partial(recipes.train_classifier, EmojiMobile()),
     "emoji-detector": recipes.train_detector,
     "emoji-encoder": train_encoder,
+    **{f"emoji-wide-{robust}": partial(wide, robust) for robust in KINDS},
+    **{f"emoji-{kind}s-{prior}": partial(generator, kind, prior) for kind in SHAPES for prior in sorted(PRIORS)},
 }
 
 

@@ -160,6 +160,35 @@ def try_out(
     return tried
 
 
+class Pasted(NamedTuple):
+    """One picture in some images, each at a place of its own.
+
+    Attributes:
+        images: ``(N, 3, H, W)`` with the picture, in [0, 1].
+        before, after: probabilities ``(N, C)`` without and with it.
+    """
+
+    images: Tensor
+    before: Tensor
+    after: Tensor
+
+
+def pasted(classifier: Classifier, images: Tensor, picture: Tensor, side: int, generator: torch.Generator) -> Pasted:
+    """Paste a picture into images, and see what the network makes of them before and after (thesis 5.1.3).
+
+    Args:
+        images: ``(N, 3, H, H)`` in [0, 1].
+        picture: ``(4, h, w)`` in [0, 1], straight alpha.
+        side: of the pasted square in pixels.
+        generator: of the places.
+
+    Raises:
+        InputError: images or a picture of a wrong shape, type or range.
+    """
+    made = insert(images, picture, Insertion(kind="patch", side=side), generator)
+    return Pasted(made, classifier.predict(images), classifier.predict(made))
+
+
 def recover(
     classifier: Classifier,
     images: Tensor | NDArray[np.uint8],

@@ -43,6 +43,8 @@ COMMANDS = [
     "compare RUN RUN",
     "attribute DIR/scene.png --net emoji-resnet --method blank --out DIR/maps.html",
     "synthesise --net emoji-resnet --target bee --method fourier_target --budget 60 --out DIR/pictures.html",
+    "copy-paste --net emoji-resnet --source bee --target fly --name gift --out DIR/pasted.html",
+    "experiment sources --n 1 --sources bee,owl --prior closed --workers 1 --out DIR/experiment",
 ]
 
 

@@ -14,13 +14,22 @@ import pytest
 from jinja2 import meta, nodes
 from markupsafe import Markup
 
-from gifthorse.report import contexts, contexts_found, contexts_maps, contexts_own, contexts_page, draw, environment
+from gifthorse.report import (
+    contexts,
+    contexts_experiment,
+    contexts_found,
+    contexts_maps,
+    contexts_own,
+    contexts_page,
+    draw,
+    environment,
+)
 from gifthorse.report.contexts_page import Page
 
 CONTEXTS = sorted(
     {
         cls
-        for module in (contexts, contexts_found, contexts_maps, contexts_own, contexts_page)
+        for module in (contexts, contexts_experiment, contexts_found, contexts_maps, contexts_own, contexts_page)
         for cls in vars(module).values()
         if isinstance(cls, type) and dataclasses.is_dataclass(cls)
     },

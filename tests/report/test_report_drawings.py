@@ -150,6 +150,8 @@ def test_pictures_are_small_and_say_the_same_each_time() -> None:
     [
         (words.percent(0.9583), "95.8%"),
         (words.percent(NAN), "n/a"),
+        (words.percent(-0.0004), "0.0%"),
+        (words.percent(-0.05), "\N{MINUS SIGN}5.0%"),
         (words.score(-0.054), "−0.05"),
         (words.score(-0.0001), "0.00"),
         (words.between(Interval(value=0.5, low=0.25, high=0.75, n=4), "percent"), "25.0–75.0%"),

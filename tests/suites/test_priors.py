@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gifthorse.errors import UsageError
 from gifthorse.suites import PRIORS, suite
-from gifthorse.suites.priors import VERSIONS, options, prior
+from gifthorse.suites.priors import GENERATED, VERSIONS, fair, generated, options, prior
 from gifthorse.zoo import art
+from gifthorse.zoo.knowledge import WEIGHTS, drawings
 from gifthorse.zoo.redrawing import redrawn
+from gifthorse.zoo.world import EMOJI
 
 NAMES = ("emoji12", "emoji12_dev", "emoji-random:2")
 SIDE = 48
@@ -52,6 +55,59 @@ def test_redrawn_versions_are_not_the_triggers_artwork(name: str) -> None:
                 trojan.name,
                 version,
             )
+
+
+TAUGHT = ("emoji12", "emoji12_dev", "emoji48")
+"""Suites whose Questions the embedded generators were made for; those of other seeds draw from the same pools."""
+
+
+def taught(kind: str) -> dict[str, int]:
+    trojans = [trojan for name in TAUGHT for planting in suite(name).plantings for trojan in planting.trojans]
+    return {known.art: known.versions for known in generated(trojans, kind)}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "emoji-random:77"])
+@pytest.mark.parametrize("kind", PRIORS)
+def test_embedded_generators_know_no_more_than_any_suite_allows_and_all_eight_options_alike(
+    name: str, kind: str
+) -> None:
+    made = suite(name)
+    allowed = prior(made, kind).known
+    drawn = {known.art for known in allowed if not known.versions}
+    redrawn_too = {known.art for known in allowed if known.versions}
+    for known, versions in taught(kind).items():
+        if versions:
+            # an option of this suite, or of another one, whose own drawing this suite would allow
+            assert known in redrawn_too | drawn | {f"emoji/{thing.code}" for thing in EMOJI.natural}, known
+        else:
+            assert known in drawn, known
+    for planting in made.plantings:
+        for trojan in planting.trojans:
+            assert {taught(kind).get(option) for option in options(trojan)} == {1 if kind == "open" else None}
+
+
+def test_embedded_generators_know_every_class_of_the_world_and_the_open_one_what_the_closed_one_does() -> None:
+    closed, opened = taught("closed"), taught("open")
+    assert len(closed) == GENERATED
+    assert {f"emoji/{thing.code}" for thing in EMOJI.classes} <= set(closed)
+    assert list(opened)[:GENERATED] == list(closed)
+    assert len(opened) > GENERATED + 300
+
+
+@pytest.mark.parametrize("name", [*NAMES, "emoji-random:77"])
+def test_the_shipped_generators_are_fair_to_every_suite(name: str) -> None:
+    trojans = [trojan for planting in suite(name).plantings for trojan in planting.trojans]
+    assert fair(trojans)
+    first = trojans[0]
+    bee = replace(first.question.options[0], art="emoji/1f41d")  # a class of the world, which every generator knows
+    unfair = replace(first, question=replace(first.question, options=(bee, *first.question.options[1:])))
+    assert not fair([unfair])
+
+
+@pytest.mark.parametrize("kind", PRIORS)
+def test_the_shipped_generators_know_what_they_were_to_know(kind: str) -> None:
+    names = drawings(WEIGHTS / f"emoji-objects-{kind}.safetensors")
+    assert names == tuple(f"{art}~0" if versions else art for art, versions in taught(kind).items())
 
 
 def test_versions_differ_and_repeat() -> None:

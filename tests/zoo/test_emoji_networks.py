@@ -14,15 +14,16 @@ from torch import Tensor, nn
 
 from gifthorse.errors import InputError
 from gifthorse.zoo import NETWORKS, recipes, training
+from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiNetwork, EmojiResNet, EmojiVGG, ResNet
 from gifthorse.zoo.scenes import EmojiScenes
-from gifthorse.zoo.training import Batch, Schedule, fit
+from gifthorse.zoo.training import Batch, Passes, Schedule, fit
 
 DATA = EmojiScenes(ground_count=16)
 TINY = Schedule(scenes=32, passes=3, batch=8, learning_rate=1e-3, every=4)
 
 
-NETS = {"emoji-resnet": EmojiResNet, "emoji-vgg": EmojiVGG}
+NETS = {"emoji-resnet": EmojiResNet, "emoji-vgg": EmojiVGG, "emoji-mobile": EmojiMobile}
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -89,7 +90,7 @@ def _loss(network: nn.Module, batch: Batch) -> Tensor:
 
 def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _module()
-    fit(whole, DATA, _loss, TINY, tmp_path / "whole")
+    fit(whole, Passes(DATA), _loss, TINY, tmp_path / "whole")
     seen = 0
 
     def stopping(network: nn.Module, batch: Batch) -> Tensor:
@@ -100,18 +101,18 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypa
         return _loss(network, batch)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(_module(), DATA, stopping, TINY, tmp_path / "stopped")
+        fit(_module(), Passes(DATA), stopping, TINY, tmp_path / "stopped")
     torch.manual_seed(1)
     resumed = ResNet(len(DATA.classes), 4, (6, 8))
-    log = fit(resumed, DATA, _loss, TINY, tmp_path / "stopped")
+    log = fit(resumed, Passes(DATA), _loss, TINY, tmp_path / "stopped")
     assert [line["step"] for line in log] == [4, 8, 12]
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tmp_path: Path) -> None:
-    fit(_module(), DATA, _loss, replace(TINY, passes=1), tmp_path)
-    log = fit(_module(), DATA, _loss, TINY, tmp_path)
+    fit(_module(), Passes(DATA), _loss, replace(TINY, passes=1), tmp_path)
+    log = fit(_module(), Passes(DATA), _loss, TINY, tmp_path)
     assert [line["step"] for line in log] == [4, 8, 12]
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert lines == log
@@ -124,7 +125,7 @@ def test_no_two_passes_see_the_same_scenes(tmp_path: Path) -> None:
         seeds.append(batch.sample.seed)
         return _loss(network, batch)
 
-    fit(_module(), DATA, noting, TINY, tmp_path)
+    fit(_module(), Passes(DATA), noting, TINY, tmp_path)
     assert len(seeds) == TINY.steps == 12
     assert len(set(seeds)) == 3
 

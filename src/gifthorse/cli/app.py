@@ -20,7 +20,7 @@ from cyclopts.config import Env
 from cyclopts.exceptions import CycloptsError
 
 import gifthorse
-from gifthorse.cli import attribute, look, runs, synthesise
+from gifthorse.cli import attribute, copy_paste, experiment, look, runs, synthesise
 from gifthorse.cli.configuration import PREFIX, layer
 from gifthorse.cli.talk import Talk, drawing, put
 from gifthorse.errors import GifthorseError
@@ -34,6 +34,7 @@ Examples
   gifthorse tables runs/emoji12-quick --json  the tidy tables
   gifthorse attribute --net emoji-resnet a.png  maps of your own images
   gifthorse synthesise --net emoji-resnet --target bee  what a class reacts to
+  gifthorse copy-paste --net emoji-resnet --source bee --target fly  what pushes one class to another
 """
 
 
@@ -53,8 +54,9 @@ def app() -> App:
     verbs = (runs.run, runs.implant, runs.diagnose, runs.evaluate, look.report, look.tables, look.status, look.compare)
     for verb in verbs:
         made.command(verb, name=verb.__name__, help_epilogue=_examples(verb))
-    for own in (attribute.attribute, synthesise.synthesise):
-        made.command(own, name=own.__name__, help_epilogue=_examples(own))
+    for own in (attribute.attribute, synthesise.synthesise, copy_paste.copy_paste):
+        made.command(own, name=own.__name__.replace("_", "-"), help_epilogue=_examples(own))
+    made.command(experiment.experiment, name="experiment", help_epilogue=_examples(experiment.experiment))
     made.command(look.listing, name="list", help_epilogue=_examples(look.listing))
     return made
 

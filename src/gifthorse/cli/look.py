@@ -20,7 +20,7 @@ from gifthorse.store import Store
 from gifthorse.suites import SUITES
 from gifthorse.tools import TOOLS
 from gifthorse.trojans import TROJANS
-from gifthorse.zoo import DATA, DETECTORS, ENCODERS, NETWORKS
+from gifthorse.zoo import DATA, DETECTORS, ENCODERS, GENERATORS, NETWORKS
 
 Flag = Annotated[bool, Parameter(negative=())]
 LISTED: dict[str, Table] = {
@@ -31,6 +31,7 @@ LISTED: dict[str, Table] = {
     "data": DATA,
     "encoders": ENCODERS,
     "detectors": DETECTORS,
+    "generators": GENERATORS,
 }
 
 

@@ -26,7 +26,7 @@ DEFAULT_TOOLS = (
     *("saliency", "occlusion", "occlusion@window=0.285@stride=0.125", "occlusion@window=0.5@stride=0.125"),
     *("input_x_gradient", "edges_sobel", "blank"),
     *("tabor", "fourier_inner", "fourier_target", "cppn_inner", "cppn_target", "maco_target", "adversarial_patch"),
-    *("noise", "truth"),
+    *("rfla_perturb", "rfla_generate", "noise", "truth"),
 )
 """What ``--tools default`` runs: few tools of each kind, so that a run ends soon, with the floors and the controls.
 

@@ -37,6 +37,9 @@ class SynthesiseOptions(OwnOptions):
     """Images forwarded plus images backpropagated, for each method."""
     seconds: float | None = None
     """Time for each method, instead of a budget: another run need not give the same pictures."""
+    generator: str = "emoji-objects"
+    """What methods that draw through a generator draw with: a name of the zoo, or a folder with a BigGAN-deep
+    (config.json and pytorch_model.bin or model.safetensors)."""
     out: Path = Path("pictures.html")
     """Where the page goes."""
 
@@ -65,6 +68,7 @@ def synthesise(*, options: SynthesiseOptions = SynthesiseOptions()) -> None:
         keep=options.keep,
         budget=options.budget,
         within=options.seconds,
+        generator=options.generator,
     )
     answer = load("gifthorse.jobs.synthesise:synthesise")(order, talk.say)
     load("gifthorse.jobs.synthesise:write")(answer, options.out, options.arrays)

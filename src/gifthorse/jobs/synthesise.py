@@ -13,14 +13,16 @@ from torch import Tensor
 
 from gifthorse import effects
 from gifthorse.classifier import Classifier
-from gifthorse.errors import GifthorseError, InputError, UsageError
+from gifthorse.errors import GifthorseError, InputError, UsageError, nearest
 from gifthorse.images import to_uint8
 from gifthorse.jobs.own import Own, class_of, classifier, facts, folder_of, whole
 from gifthorse.randomness import generator
+from gifthorse.records import Ground
 from gifthorse.registry import base, own_settings
 from gifthorse.report import own_found
 from gifthorse.tools import TOOLS
 from gifthorse.tools.synthesis.base import Findings, Synthesis, brief
+from gifthorse.zoo import GENERATORS, biggan
 
 MOST, LEAST = 240, 12
 """Clean images that are read, the first ones by path, and the fewest with which anything can be tried."""
@@ -40,6 +42,7 @@ class Order(Own):
         n: findings of each method, of which the ``keep`` best are shown first and tried out.
         budget: of each method, in images forwarded plus images backpropagated.
         within: seconds for each method, instead of a budget.
+        generator: for methods that draw through one: a name of the zoo, or a folder with a BigGAN-deep.
     """
 
     target: str
@@ -49,6 +52,7 @@ class Order(Own):
     keep: int = 5
     budget: int = 4_000
     within: float | None = None
+    generator: str = "emoji-objects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
     attempts = []
     for name, tool in tools:
         say(f"{name}, {order.n} findings")
-        attempts.append(_tried(name, tool, (network, target, clean), order))
+        attempts.append(attempt(name, tool, (network, target, clean), order))
     budget = f"{order.budget:,} images forwarded or backpropagated" if order.within is None else f"{order.within:g} s"
     about = facts(order, network, how) | {
         "class": f"{network.classes[target]} (index {target})",
@@ -105,11 +109,19 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
     return Answer(network=network.name, target=network.classes[target], attempts=tuple(attempts), facts=about)
 
 
-def _tried(name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | None], order: Order) -> own_found.Attempt:
+def attempt(
+    name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | None], order: Order
+) -> own_found.Attempt:
+    """One method's findings, or why it made none.
+
+    Args:
+        name: of the method, with the settings of its own that it may have.
+        about: the network, the class, and clean images of which a quarter is kept for trials, or None.
+    """
     row = TOOLS[base(name)]
     told: dict[str, Any] = {"name": name, "source": row.source, "settings": tool.settings, "floor": row.floor}
     network, target, clean = about
-    if tool.prepares:
+    if "truth" in tool.prepares:
         return own_found.Attempt(**told, refusal="it shows the true trigger of a suite; try: leave it out")
     if clean is None and "clean_images" in tool.needs:
         return own_found.Attempt(**told, refusal="it needs clean images; try: --images FOLDER")
@@ -121,6 +133,8 @@ def _tried(name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | No
     asked: dict[str, Any] = {"n": order.n, "keep": min(order.keep, order.n), "seed": order.seed}
     asked |= {"budget": order.budget} if order.within is None else {"seconds": order.within}
     try:
+        if tool.prepares:
+            asked["assets"] = assets(order.generator, network.ground)
         found: Findings = tool(network, *brief(target, given), **asked)
     except GifthorseError as refusal:
         return own_found.Attempt(**told, refusal=f"{refusal.cause}; try: {refusal.remedy}")
@@ -144,6 +158,29 @@ def _tried(name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | No
         notes=found.hints,
         cost=found.cost,
     )
+
+
+def assets(named: str, ground: Ground) -> dict[str, Any]:
+    """A generator and what says how its pictures look: the embedded one's, or a BigGAN's, which has no such thing.
+
+    Args:
+        named: a name of the zoo, or a folder.
+        ground: device and precision.
+
+    Raises:
+        UsageError: it is neither.
+        InputError: the folder holds something else.
+    """
+    if named in GENERATORS:
+        row = GENERATORS.make(named)
+        return {
+            "generator": row.load(device=ground.device, precision=ground.precision),
+            "disguise": row.disguise(ground.device, ground.precision),
+        }
+    if not Path(named).is_dir():
+        raise UsageError(f"there is no generator called {named!r}", f"{nearest(named, GENERATORS)}, or a folder")
+    made = biggan.load(Path(named), device=ground.device, precision=ground.precision)
+    return {"generator": made, "disguise": None}
 
 
 def _whole(found: Findings, index: int) -> bool:

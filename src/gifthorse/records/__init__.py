@@ -5,6 +5,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
+from gifthorse.records.experiments import Attack, Attacks, Crossed
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -46,10 +47,13 @@ from gifthorse.records.units import Cell, Cost, Failure, Ground, Plan, cell
 
 __all__ = [
     "SCHEMA",
+    "Attack",
+    "Attacks",
     "Brief",
     "Case",
     "Cell",
     "Cost",
+    "Crossed",
     "Detection",
     "Effect",
     "Evidence",

@@ -279,6 +279,7 @@ class Suite:
         grants: what tools may have: ``gradients``, ``activations``, ``clean_images``, ``encoder``, ``clean_network``.
         protocols: the budgets that it offers.
         prior: what generators and pools of patches may know of the Questions: ``open`` or ``closed``.
+        generator: of patches, by its name in the zoo; None where there is none for this world.
     """
 
     name: str
@@ -290,3 +291,4 @@ class Suite:
     protocols: tuple[Protocol, ...]
     grants: tuple[str, ...] = ("gradients", "activations", "clean_images")
     prior: str = "open"
+    generator: str | None = None

@@ -167,12 +167,12 @@ def heat_of(value: float, chance: float) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """A tool in the plane of cost and score.
+    """A tool in the plane of cost and score, or something else in another one.
 
     Attributes:
         name: what is written beside it.
         tone: ``tool``, ``floor`` or ``ceiling``.
-        x: cost, above 0.
+        x: cost, above 0; in :func:`square` 0 to 1.
         y: score, with ``low`` and ``high``.
     """
 
@@ -225,22 +225,45 @@ def plane(
     return _svg(height, label, parts, "plane")
 
 
+def square(dots: Sequence[Dot], label: str, names: tuple[str, str]) -> Markup:
+    """Dots between 0 and 1 in both directions, each with the interval of its height and its name.
+
+    Args:
+        label: the drawing in words.
+        names: of what goes rightwards and of what goes upwards.
+    """
+    height, top, foot = 320, 24, 40
+    room = height - top - foot
+    parts = [f'<text x="0" y="12">{escape(visible(names[1]))}</text>']
+    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = top + room * (1 - value)
+        parts.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="0" y="{y - 3:.1f}">{value:g}</text>')
+        anchor = "start" if value == 0 else "end" if value == 1 else "middle"
+        parts.append(f'<text x="{UNIT.at(value)}" y="{height - foot + 16}" text-anchor="{anchor}">{value:g}</text>')
+    parts.append(f'<text x="100%" y="{height - 4}" text-anchor="end">{escape(visible(names[0]))}</text>')
+    parts += _named(dots, UNIT, lambda value: top + room * (1 - value), by=lambda x: x)
+    return _svg(height, label, parts, "plane")
+
+
 _LETTER = 0.019
 """How wide a letter of a name is, in shares of the width of a drawing on a phone, the narrowest there is."""
 
 
-def _named(dots: Sequence[Dot], across: Span, y_of: Callable[[float], float]) -> list[str]:
+def _named(
+    dots: Sequence[Dot], across: Span, y_of: Callable[[float], float], by: Callable[[float], float] = math.log10
+) -> list[str]:
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []
 
     def place(dot: Dot) -> float:
-        return (math.log10(dot.x) - across.low) / (across.high - across.low)
+        return (by(dot.x) - across.low) / (across.high - across.low)
 
     # An upright interval is in the way of a name as much as another name is.
     upright = [(place(d), y_of(d.high if math.isfinite(d.high) else d.y), y_of(min(d.low, d.y))) for d in dots]
     for dot in sorted(dots, key=lambda d: (-d.y, d.name)):
         share = place(dot)
-        x, y = across.at(math.log10(dot.x)), y_of(dot.y)
+        x, y = across.at(by(dot.x)), y_of(dot.y)
         if math.isfinite(dot.low) and math.isfinite(dot.high):
             low, high = y_of(dot.low), y_of(dot.high)
             parts.append(f'<line class="range {dot.tone}" x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}"/>')

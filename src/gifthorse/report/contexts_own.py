@@ -1,4 +1,4 @@
-"""Contexts of the pages about one's own network: maps of images, and pictures of a class."""
+"""Contexts of the pages about one's own network: maps of images, pictures of a class, and what a pasted one does."""
 
 from __future__ import annotations
 
@@ -159,4 +159,58 @@ class OwnFound:
     target: str
     facts: tuple[Fact, ...]
     methods: tuple[Found, ...]
+    style: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastedRow:
+    """One picture that was pasted.
+
+    Attributes:
+        own: whether it is the guess.
+        called: what it is.
+        came: where from.
+        picture: as it is.
+        before: share of images that are the target without it, in words.
+        after: the same with it.
+        confidence: mean probability of the target, before and after.
+        rise: of the probability, in words.
+    """
+
+    own: bool
+    called: str
+    came: str
+    picture: Picture
+    before: str
+    after: str
+    confidence: str
+    rise: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnPasted:
+    """Everything on the page of a copy/paste attack.
+
+    Attributes:
+        title: of the browser's tab.
+        guess: what was pasted.
+        source: class of the images that it was pasted into.
+        target: class that they are to be taken for.
+        facts: network, images and the like.
+        verdict: what the guess does, in words.
+        place: of the guess among all pictures, in words.
+        shown: the images in which it did most.
+        rows: all pictures, what raised the probability most first.
+        style: the style sheet.
+    """
+
+    title: str
+    guess: str
+    source: str
+    target: str
+    facts: tuple[Fact, ...]
+    verdict: str
+    place: str
+    shown: tuple[Picture, ...]
+    rows: tuple[PastedRow, ...]
     style: Markup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from typing import Any
 
 import jinja2
@@ -23,6 +24,11 @@ def environment() -> jinja2.Environment:
     )
     made.filters["breakable"] = _breakable
     return made
+
+
+def sheet() -> Markup:
+    """The style sheet that every page holds."""
+    return Markup(importlib.resources.files("gifthorse.report").joinpath("templates", "style.css").read_text("utf-8"))
 
 
 def _finalize(value: Any) -> Any:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from markupsafe import Markup
 
 from gifthorse.effects import Tried
 from gifthorse.records import Cost, Insertion
 from gifthorse.report import words
 from gifthorse.report.contexts import Fact
 from gifthorse.report.contexts_own import Drawn, Found, OwnFound
-from gifthorse.report.environment import environment
+from gifthorse.report.environment import environment, sheet
 from gifthorse.report.pictures import Album, Bytes
 from gifthorse.statistics import wilson
 
@@ -62,13 +59,12 @@ def draw(target: str, attempts: Sequence[Attempt], facts: Mapping[str, str]) -> 
         facts: what is said at the top, by name; ``network`` is in the title.
     """
     album = Album(side=256, inputs=True)
-    style = importlib.resources.files("gifthorse.report").joinpath("templates", "style.css").read_text("utf-8")
     page = OwnFound(
         title=f"What {target} reacts to, {facts['network']}",
         target=target,
         facts=tuple(Fact(name=name, text=text) for name, text in facts.items()),
         methods=tuple(_method(album, attempt, target) for attempt in attempts),
-        style=Markup(style),
+        style=sheet(),
     )
     return environment().get_template("own_found.html.j2").render({"page": page})
 

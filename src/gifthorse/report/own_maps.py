@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from gifthorse import heat
 from gifthorse.report import words
 from gifthorse.report.contexts import Fact
 from gifthorse.report.contexts_own import Method, OwnMaps, Part, Shown
-from gifthorse.report.environment import environment
+from gifthorse.report.environment import environment, sheet
 from gifthorse.report.pictures import Album, Bytes, Floats, colour, own_scale, scale_bar
 
 WIDTH = 168
@@ -72,7 +70,6 @@ def build(subjects: Sequence[Subject], attempts: Sequence[Attempt], facts: Mappi
     given = [attempt for attempt in attempts if attempt.maps is not None]
     methods = tuple(_method(attempt) for attempt in attempts)
     still = sum(int(heat.constant(attempt.maps).sum()) for attempt in given if attempt.maps is not None)
-    style = importlib.resources.files("gifthorse.report").joinpath("templates", "style.css").read_text("utf-8")
     return OwnMaps(
         title=f"Maps of {words.counted(len(subjects), 'image')}, {facts['network']}",
         facts=tuple(Fact(name=name, text=text) for name, text in facts.items()),
@@ -81,7 +78,7 @@ def build(subjects: Sequence[Subject], attempts: Sequence[Attempt], facts: Mappi
         refused=tuple(method for method in methods if method.refusal),
         constant=f"{words.counted(still, 'map is', 'maps are')} constant, and not drawn" if still else "",
         bar=album.drawn(scale_bar(-1.0), "the colours of the maps, low to high", 128, "drawn here"),
-        style=Markup(style),
+        style=sheet(),
     )
 
 

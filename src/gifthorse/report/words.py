@@ -32,8 +32,11 @@ def visible(text: str) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A share between 0 and 1 in per cent; ``n/a`` where nothing was observed."""
-    return "n/a" if math.isnan(value) else f"{100 * value:.{digits}f}%"
+    """A share, or a difference of two, in per cent with a true minus sign; ``n/a`` where nothing was observed."""
+    if math.isnan(value):
+        return "n/a"
+    text = f"{100 * value:.{digits}f}"
+    return (text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)) + "%"
 
 
 def score(value: float, digits: int = 2) -> str:

@@ -36,6 +36,7 @@ from gifthorse.records import (
     read,
 )
 from gifthorse.registry import own_settings
+from gifthorse.stages.assets import assets_given, assets_seen
 from gifthorse.stages.keys import CODE
 from gifthorse.stages.networks import classifier
 from gifthorse.stages.precision import decide
@@ -140,7 +141,7 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
         "grants": sorted(plan.suite.grants),
         "ground": plain(plan.ground),
         "looked": looked,
-        "assets": {"truth": seen(case.truth)} if "truth" in loaded.prepares else {},
+        "assets": assets_seen(plan.suite, loaded.prepares, case),
         "seed": plan.suite.seed,
     }
     if hint:
@@ -214,7 +215,7 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
     network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
     clean = Clean(fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen)))
     looked = cell.inputs["looked"]
-    assets = {"truth": im.from_uint8(unit.images(case.truth))} if "truth" in tool.prepares else {}
+    assets = assets_given(cell, tool.prepares, unit, case)
     with network.counting(lambda passes: draft.progress(passes / looked["passes"])) as passed:
         found = tool(
             network,

@@ -23,6 +23,7 @@ from gifthorse.suites import pools
 from gifthorse.suites.photographs import SIDE as PHOTOGRAPH_SIDE
 from gifthorse.suites.photographs import SIZES, suite_on
 from gifthorse.suites.planting import OPTIONS, PATIENT, SIDE, Entry, Named, spec, suite_of
+from gifthorse.suites.priors import fair
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import captions, named
@@ -78,7 +79,8 @@ def own(path: Path) -> Suite:
     seed = told.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         reader.refuse("seed", f"{seed!r} is no seed", "a whole number from 0 up")
-    return replace(made, name=name, version=1, seed=seed, plantings=(planting,))
+    generator = made.generator if fair(planting.trojans) else None
+    return replace(made, name=name, version=1, seed=seed, plantings=(planting,), generator=generator)
 
 
 def _emoji(reader: _Reader, told: dict[str, Any], network: str, name: str) -> Suite:

@@ -107,6 +107,7 @@ def suite_on(net: str, data: str, trojans: Callable[[Data], tuple[TrojanSpec, ..
         plantings=(Planting(network=net, trojans=specs, recipe=recipe(net, folder), gates=Gates(agreement=0.88)),),
         encoder="emoji-encoder",
         protocols=PROTOCOLS,
+        generator="emoji-objects",
     )
 
 

@@ -212,4 +212,5 @@ def suite_of(name: str, plantings: tuple[Planting, ...]) -> Suite:
         plantings=plantings,
         encoder="emoji-encoder",
         protocols=PROTOCOLS,
+        generator="emoji-objects",
     )

@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from gifthorse.errors import UsageError, nearest
 from gifthorse.records import Suite, TrojanSpec, digest
-from gifthorse.suites import PRIORS
+from gifthorse.suites import PRIORS, pools
 from gifthorse.zoo.art import RECOLOURS
-from gifthorse.zoo.captions import items, named
+from gifthorse.zoo.captions import category, items, named
+from gifthorse.zoo.knowledge import WEIGHTS, drawings
 from gifthorse.zoo.redrawing import SIBLINGS
+from gifthorse.zoo.world import EMOJI
 
 VERSIONS = 6
 """Redrawn versions of each option that an open prior knows (our choice)."""
@@ -90,3 +94,47 @@ def _relatives(art: str) -> tuple[str, ...]:
     return tuple(
         name for one in alike for name in (f"emoji/{one}", *(f"emoji/{one}@{c}" for c in RECOLOURS.get(one, ())))
     )
+
+
+def fair(trojans: Iterable[TrojanSpec]) -> bool:
+    """Whether the shipped generators know all eight options of each of these Questions, or none of them.
+
+    A generator that knew seven distractors but not the answer would make good tools draw distractors.
+    """
+    asked = [options(trojan) for trojan in trojans]
+    for prior_ in PRIORS:
+        known = {name.partition("~")[0] for name in drawings(WEIGHTS / f"emoji-objects-{prior_}.safetensors")}
+        if any(len({option in known for option in each}) > 1 for each in asked):
+            return False
+    return True
+
+
+GENERATED = 320
+"""Drawings that the embedded generators know under both priors (our choice: what two cores can teach)."""
+
+
+def generated(trojans: Iterable[TrojanSpec], name: str) -> tuple[Known, ...]:
+    """What the embedded generators are to know, so that they can be used with any suite of the emoji world.
+
+    Under ``closed``, the world's classes and bystanders and some other things, but for every option that a Question of
+    any suite has or may draw; under ``open``, one version by another hand of each of these options too.
+
+    Args:
+        trojans: of the suites that are not drawn, or are drawn already.
+        name: ``open`` or ``closed``.
+    """
+    asked = set(_asked(trojans))
+    asked |= {f"emoji/{code}" for group in (*pools.PATCHES.values(), *pools.NATURAL.values()) for code in group}
+    asked |= {f"texture/{texture}" for group in pools.STYLES.values() for texture in group}
+    asked |= {f"emoji/{thing.code}" for thing in EMOJI.natural}
+    kept_out = {relative for art in asked for relative in _relatives(art)}
+    free = [art for art in items() if art not in kept_out and "@" not in art]
+    world = [f"emoji/{thing.code}" for thing in (*EMOJI.classes, *EMOJI.bystanders)]
+    first = [art for art in world if art in free]
+    # a hundred yellow faces teach a generator little and are all nearly one trigger of emoji12
+    others = [art for art in free if art not in first and category(art) != "Smileys & Emotion"]
+    order = np.random.default_rng([0x60F7, GENERATED]).permutation(len(others))[: GENERATED - len(first)]
+    known = [Known(art=art) for art in (*first, *(others[int(k)] for k in sorted(order)))]
+    if name == "open":
+        known += [Known(art=art, versions=1) for art in sorted(asked)]
+    return tuple(known)

@@ -111,6 +111,12 @@ TOOLS = Table(
             1,
             "Mordvintsev et al. 2018, as in Lucent",
         ),
+        "rfla_perturb": Row(
+            f"{_SYNTHESIS}.rfla_perturb:RflaPerturb", "synthesis", 1, "Casper et al. 2022, as in thesis 5.1"
+        ),
+        "rfla_generate": Row(
+            f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 1, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
+        ),
         "noise": Row(f"{_SYNTHESIS}.controls:Noise", "synthesis", 1, "control: pictures of white noise", floor=True),
         "truth": Row(
             f"{_SYNTHESIS}.controls:Truth",

@@ -17,6 +17,12 @@ NETWORKS = Table(
             1,
             "Simonyan and Zisserman 2015, ours in size; 64 x 64 scenes",
         ),
+        "emoji-mobile": Row(
+            "gifthorse.zoo.emoji_mobile:EmojiMobile",
+            "mobile",
+            1,
+            "Sandler et al. 2018 (MobileNetV2), ours in size; 64 x 64 scenes",
+        ),
         "efficientnet-lite0": Row(
             "gifthorse.zoo.efficientnet_lite:EfficientNetLite0",
             "mobile",
@@ -62,3 +68,18 @@ DETECTORS = Table(
     },
 )
 """Object detectors that find natural triggers: ``make(name).load()``."""
+
+GENERATORS = Table(
+    "generator",
+    {
+        "emoji-objects": Row(
+            "gifthorse.zoo.emoji_generator:EmbeddedGenerator",
+            "embedded",
+            1,
+            "Brock et al. 2019 (BigGAN), ours in size; emoji and textures, 32 x 32",
+        ),
+    },
+)
+"""Generators for attacks at the level of features: ``make(name, {"prior": ...}).load()``.
+
+``disguise()`` gives what says how a picture looks by itself, and ``digest`` is of both."""

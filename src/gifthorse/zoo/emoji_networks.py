@@ -205,7 +205,8 @@ def fill(module: nn.Module, path: Path) -> None:
     """
     try:
         state = load_file(path)
-        module.load_state_dict(state)
+        floats = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+        module.load_state_dict(floats)
     except FileNotFoundError:
         raise InputError(f"the weights {path.name} are not there", "scripts/train-zoo makes them") from None
     except (SafetensorError, RuntimeError) as error:

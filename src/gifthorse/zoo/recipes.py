@@ -16,7 +16,7 @@ from gifthorse.zoo.data import Sample
 from gifthorse.zoo.emoji_detector import STRIDE, EmojiDetector, HeatMapDetector
 from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiNetwork
 from gifthorse.zoo.scenes import EmojiScenes
-from gifthorse.zoo.training import Batch, Schedule, fit, floats, ship
+from gifthorse.zoo.training import Batch, Passes, Schedule, fit, floats, ship
 
 CLASSIFIER = Schedule(scenes=16_000, passes=16, batch=128, learning_rate=4e-3, weight_decay=0.02)
 SMOOTHING = 0.02
@@ -41,7 +41,7 @@ def train_classifier(
         logits = network((_mirrored(batch, schedule.seed) - mean) / std)
         return F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
 
-    log = fit(module, data, loss, schedule, folder)
+    log = fit(module, Passes(data), loss, schedule, folder)
     sample = data.draw("test", held_out, 0, without=data.things)
     with torch.no_grad():
         parts = np.array_split(sample.images, 1 + held_out // 256)
@@ -56,7 +56,7 @@ def train_classifier(
         "confusions": _confusions(data.classes, sample.labels, found),
         "log": log,
     }
-    ship(module, network.name, report, weights)
+    ship(module.state_dict(), network.name, report, weights)
     return report
 
 
@@ -92,7 +92,7 @@ def train_detector(
         cross = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         return (missed**2 * cross).sum() / len(logits) / 16
 
-    log = fit(module, data, loss, schedule, folder)
+    log = fit(module, Passes(data), loss, schedule, folder)
     detector = HeatMapDetector(module, data.things)
     report = {
         "network": "emoji-detector",
@@ -102,7 +102,7 @@ def train_detector(
         "found": measure(detector, EmojiScenes(), held_out),
         "log": log,
     }
-    ship(module, "emoji-detector", report, weights)
+    ship(module.state_dict(), "emoji-detector", report, weights)
     return report
 
 

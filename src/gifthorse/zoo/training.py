@@ -9,9 +9,10 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -68,15 +69,62 @@ class Batch:
     sample: Sample
 
 
-Loss = Callable[[nn.Module, Batch], Tensor]
+Given = TypeVar("Given")
+"""What a step's batch is."""
+
+Made = TypeVar("Made", covariant=True)
+"""The same, of whoever makes it."""
 
 
-def fit(module: nn.Module, data: Data, loss: Loss, schedule: Schedule, folder: Path) -> list[dict[str, float]]:
+class Stream(Protocol[Made]):
+    """Where batches come from: the same for the same step, whatever came before."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that the batches depend on beside the schedule."""
+        ...
+
+    def batches(self, schedule: Schedule, first: int) -> Iterator[tuple[int, Made]]:
+        """Steps from ``first`` to the schedule's last, each with its batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes over a dataset's train split, each of fresh images."""
+
+    data: Data
+
+    @property
+    def digest(self) -> str:
+        """Of the data."""
+        return self.data.digest
+
+    def batches(self, schedule: Schedule, first: int) -> Iterator[tuple[int, Batch]]:
+        """Consecutive images of a pass, with their sample."""
+        per_pass = schedule.scenes // schedule.batch
+        sample, drawn = None, -1
+        for step in range(first, schedule.steps):
+            if sample is None or step // per_pass != drawn:
+                drawn = step // per_pass
+                sample = self.data.draw("train", schedule.scenes, 1_000_003 * (schedule.seed + 1) + drawn)
+            at = step % per_pass * schedule.batch
+            rows = torch.arange(at, at + schedule.batch)
+            yield step, Batch(floats(sample.images[at : at + schedule.batch]), rows, sample)
+
+
+def fit(
+    module: nn.Module,
+    stream: Stream[Given],
+    loss: Callable[[nn.Module, Given], Tensor],
+    schedule: Schedule,
+    folder: Path,
+) -> list[dict[str, float]]:
     """Train a module in place, from where its checkpoint left off if there is one for the same settings.
 
     Args:
         module: initialised by the caller from ``schedule.seed``.
-        data: its train split is drawn from.
+        stream: of its batches.
         loss: a number to go down, from the module and a batch.
         schedule: how long and how fast.
         folder: for ``checkpoint.pt`` and ``log.jsonl``; made if missing.
@@ -84,18 +132,18 @@ def fit(module: nn.Module, data: Data, loss: Loss, schedule: Schedule, folder: P
     Returns:
         The lines of the log: step, seconds, loss (mean since the last line), learning rate.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     if bfloat16_is_fast("cpu"):
         torch.nn.Module.to(module, memory_format=torch.channels_last)
     decayed = [p for p in module.parameters() if p.ndim > 1]
     others = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate)
-    identity = digest({"data": data.digest, "schedule": asdict(schedule)})
-    log = _restore(folder, identity, module, optimiser)
+    identity = digest({"data": stream.digest, "schedule": asdict(schedule)})
+    checkpoint = Checkpoint(folder, identity, {"module": module, "optimiser": optimiser})
+    log = checkpoint.restore()
     begun, total, counted = time.monotonic(), 0.0, 0
     module.train()
-    for step, batch in _batches(data, schedule, int(log[-1]["step"]) if log else 0):
+    for step, batch in stream.batches(schedule, int(log[-1]["step"]) if log else 0):
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate(step)
         with autocast():
@@ -116,7 +164,7 @@ def fit(module: nn.Module, data: Data, loss: Loss, schedule: Schedule, folder: P
             }
             log.append(line)
             begun, total, counted = time.monotonic(), 0.0, 0
-            _keep(folder, identity, module, optimiser, log)
+            checkpoint.keep(log)
     module.eval()
     return log
 
@@ -128,50 +176,66 @@ def autocast() -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
-def _batches(data: Data, schedule: Schedule, first: int) -> Iterator[tuple[int, Batch]]:
-    per_pass = schedule.scenes // schedule.batch
-    sample, drawn = None, -1
-    for step in range(first, schedule.steps):
-        if sample is None or step // per_pass != drawn:
-            drawn = step // per_pass
-            sample = data.draw("train", schedule.scenes, 1_000_003 * (schedule.seed + 1) + drawn)
-        at = step % per_pass * schedule.batch
-        rows = torch.arange(at, at + schedule.batch)
-        yield step, Batch(floats(sample.images[at : at + schedule.batch]), rows, sample)
-
-
 def floats(images: Bytes) -> Tensor:
     """``(N, 3, H, W)`` bytes to float32 in [0, 1]."""
     return torch.from_numpy(np.ascontiguousarray(images)).float() / 255
 
 
-def _keep(
-    folder: Path, identity: str, module: nn.Module, optimiser: torch.optim.Optimizer, log: list[dict[str, float]]
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training goes on after it was stopped.
+
+    Attributes:
+        folder: for ``checkpoint.pt`` and ``log.jsonl``; made if missing.
+        identity: of the training; another one's checkpoint is passed over.
+        parts: modules and optimisers by name.
+    """
+
+    folder: Path
+    identity: str
+    parts: Mapping[str, nn.Module | torch.optim.Optimizer]
+
+    def keep(self, log: list[dict[str, float]]) -> None:
+        """Write everything, complete or not at all; the last line of the log says after which ``step``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
+        torch.save(state | {"identity": self.identity, "log": log}, self.folder / "checkpoint.tmp")
+        (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
+
+    def restore(self) -> list[dict[str, float]]:
+        """Put everything back, and give the log so far; an empty one where there is nothing to go on from."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return []
+        state = torch.load(path, weights_only=True)
+        if state["identity"] != self.identity:
+            return []
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        return list(state["log"])
+
+
+def ship(
+    state: Mapping[str, Tensor],
+    name: str,
+    report: dict[str, object],
+    weights: Path,
+    *,
+    halved: bool = False,
+    told: dict[str, str] | None = None,
 ) -> None:
-    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
-    state = {"identity": identity, "module": module.state_dict(), "optimiser": optimiser.state_dict(), "log": log}
-    torch.save(state, folder / "checkpoint.tmp")
-    (folder / "checkpoint.tmp").replace(folder / "checkpoint.pt")
+    """Weights as ``NAME.safetensors`` and what made them as ``NAME.log.json``, into a folder.
 
-
-def _restore(
-    folder: Path, identity: str, module: nn.Module, optimiser: torch.optim.Optimizer
-) -> list[dict[str, float]]:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return []
-    state = torch.load(path, weights_only=True)
-    if state["identity"] != identity:
-        return []
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    return list(state["log"])
-
-
-def ship(module: nn.Module, name: str, report: dict[str, object], weights: Path) -> None:
-    """Weights as ``NAME.safetensors`` and what made them as ``NAME.log.json``, into a folder."""
+    Args:
+        state: of a module.
+        halved: whether numbers are written as float16.
+        told: what the file says of itself.
+    """
     weights.mkdir(parents=True, exist_ok=True)
-    state = {key: value.detach().clone().contiguous() for key, value in module.state_dict().items()}
-    save_file(state, weights / f"{name}.safetensors")
+    kept = {key: value.detach().clone().contiguous() for key, value in state.items()}
+    if halved:
+        kept = {key: value.half() if value.is_floating_point() else value for key, value in kept.items()}
+    save_file(kept, weights / f"{name}.safetensors", metadata=told)
     (weights / f"{name}.safetensors").chmod(0o644)  # safetensors makes it for its owner alone
     (weights / f"{name}.log.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -212,8 +212,7 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     screen = Screen.of(task, recipe.insertion, recipe.screened, recipe.schedule.screen, aims)
     beside = sum(each.passes for each in recipe.beside)
     planned = plan(recipe.schedule, task.n, screen.rows, task.budget, beside)
-    rate = recipe.schedule.learning_rate
-    optimiser = torch.optim.Adam(recipe.parameterisation.parameters, lr=rate)
+    optimiser = torch.optim.Adam(recipe.parameterisation.groups(recipe.schedule.learning_rate))
     curve = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(pace, planned.steps, recipe.schedule.warm_up))
     generators = task.generators("draws")
     best, least = None, torch.full((task.n,), torch.inf, device=task.classifier.device)
@@ -231,7 +230,8 @@ def optimise(task: Task, recipe: Recipe) -> Made:
             ahead = 1 + screen.rows / (recipe.schedule.images + beside / 2)
             late = task.deadline is not None and now + (now - began) * (ahead + 1) > task.deadline
             if step in planned.screen_after or late:
-                pictures = recipe.parameterisation.pictures().detach()
+                with torch.no_grad():
+                    pictures = recipe.parameterisation.pictures()
                 after.append(step)
                 film.append(torch.from_numpy(to_uint8(pictures)))
                 made = Made(pictures=pictures, losses=screen.losses(pictures), insertion=recipe.insertion)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,10 +24,17 @@ class Parameterisation(ABC):
     """Pictures as a function of parameters.
 
     Attributes:
-        parameters: tensors whose first axis has length n.
+        parameters: tensors whose first axis has length n, or, where findings share them, another.
+        rates: factor of the learning rate of each parameter; none at all is 1 for all of them.
     """
 
     parameters: list[Tensor]
+    rates: tuple[float, ...] = ()
+
+    def groups(self, rate: float) -> list[dict[str, Any]]:
+        """What Adam is given: each parameter with its learning rate."""
+        factors = self.rates or (1.0,) * len(self.parameters)
+        return [{"params": [p], "lr": rate * factor} for p, factor in zip(self.parameters, factors, strict=True)]
 
     @abstractmethod
     def pictures(self) -> Tensor:

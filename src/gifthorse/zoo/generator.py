@@ -1,0 +1,239 @@
+"""What a generator is: latents and classes to pictures, with what any layer puts out open to change.
+
+Attacks at the level of features (thesis 5.1) change a latent inside of a generator. All changes are made by a hook, so
+any ``torch.nn.Module`` that draws can be such a generator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gifthorse.errors import InputError, UsageError, nearest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Latents:
+    """Inputs of a generator.
+
+    Attributes:
+        noise: ``(n, Z)``.
+        classes: ``(n, K)``, how much of each class; each row sums to 1.
+    """
+
+    noise: Tensor
+    classes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.noise)
+
+    def __getitem__(self, rows: Tensor | slice) -> Latents:
+        return Latents(noise=self.noise[rows], classes=self.classes[rows])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Change:
+    """A change of what a layer puts out, ``(n, C, H, W)`` for n latents.
+
+    Attributes:
+        layer: name of the module.
+        values: ``(n, C, H, W)`` that are added; or, where ``corner`` is given, ``(n, C, s, s)`` that replace a square
+            column of all channels; or, where ``channels`` are, ``(n, c, H, W)`` that replace these channels whole.
+        corner: top row and left column of the square.
+        channels: which are replaced.
+    """
+
+    layer: str
+    values: Tensor
+    corner: tuple[int, int] | None = None
+    channels: tuple[int, ...] | None = None
+
+    def of(self, out: Tensor) -> Tensor:
+        """What a layer put out, changed.
+
+        Raises:
+            InputError: values of another shape than the layer's.
+        """
+        values = self.values.to(out.dtype)
+        try:
+            if self.channels is not None:
+                made = out.clone()
+                made[:, list(self.channels)] = values
+                return made
+            if self.corner is not None:
+                (top, left), side = self.corner, values.shape[-1]
+                made = out.clone()
+                made[:, :, top : top + side, left : left + side] = values
+                return made
+            return out + values
+        except RuntimeError:
+            raise InputError(
+                f"the change of {self.layer} is {tuple(values.shape)}, and the layer puts out {tuple(out.shape)}",
+                "values of the layer's shape, or a square or channels inside of it",
+            ) from None
+
+
+@dataclass(eq=False, kw_only=True)
+class Generator(ABC):
+    """A class-conditional generator with frozen weights, in eval mode.
+
+    Attributes:
+        module: the network; what it takes is its source's business.
+        name: for people.
+        classes: what it knows, by index.
+        size: side of its pictures in pixels.
+        noise: length of a latent.
+        insertion: layer that attacks change unless they are told another.
+        device: where it draws.
+        precision: ``float32``, or ``bfloat16`` for autocast; pictures are float32 all the same.
+    """
+
+    module: nn.Module
+    name: str
+    classes: tuple[str, ...]
+    size: int
+    noise: int
+    insertion: str
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        self.module.eval().requires_grad_(False)
+
+    @abstractmethod
+    def _drawn(self, module: nn.Module, latents: Latents) -> Tensor:
+        """Pictures ``(n, 3, size, size)`` in [0, 1] by a module like this one's."""
+
+    @abstractmethod
+    def realness(self, pictures: Tensor) -> Tensor:
+        """How real pictures ``(n, 3, h, w)`` look to the discriminator, for each class: ``(n, K)``, higher is more.
+
+        Raises:
+            InputError: the generator came without a discriminator.
+        """
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """SHA-256 of its weights, its classes, and its discriminator's."""
+
+    @abstractmethod
+    def showing(self, called: str) -> tuple[int, ...]:
+        """Classes of its own that show what a classifier calls by this name; maybe none."""
+
+    def draw(self, latents: Latents, change: Change | None = None, module: nn.Module | None = None) -> Tensor:
+        """Pictures ``(n, 3, size, size)`` in [0, 1]; differentiable in latents, changes and a module's weights.
+
+        Args:
+            change: of what a layer puts out.
+            module: a copy of the generator's own (see :meth:`thawed`), where its weights are to change.
+
+        Raises:
+            UsageError: there is no such layer.
+            InputError: a change of another shape than the layer's.
+        """
+        used = self.module if module is None else module
+        with self._changed(used, change), self.autocast():
+            return self._drawn(used, latents).float()
+
+    def autocast(self) -> torch.autocast:
+        """The precision, while a block runs."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    @contextlib.contextmanager
+    def _changed(self, module: nn.Module, change: Change | None) -> Iterator[None]:
+        if change is None:
+            yield
+            return
+        handle = _layer(module, change.layer).register_forward_hook(lambda _m, _i, out: change.of(out))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def thawed(self) -> nn.Module:
+        """A copy of the network whose weights may be trained; batch norm keeps what it has seen."""
+        copied: nn.Module = copy.deepcopy(self.module)
+        copied.eval().requires_grad_(True)
+        return copied
+
+    def layers(self) -> list[str]:
+        """Names of all submodules that put out feature maps, in the order that they run."""
+        return list(self._shapes())
+
+    def shape(self, layer: str) -> tuple[int, int, int]:
+        """Channels, height and width of what a layer puts out.
+
+        Raises:
+            UsageError: there is no such layer, or it puts out no feature maps.
+        """
+        shapes = self._shapes()
+        if layer not in shapes:
+            raise UsageError(f"{self.name} has no layer {layer!r} with feature maps", nearest(layer, shapes))
+        return shapes[layer]
+
+    def _shapes(self) -> dict[str, tuple[int, int, int]]:
+        found: dict[str, tuple[int, int, int]] = {}
+
+        def note(name: str) -> Any:
+            def see(_module: nn.Module, _inputs: Any, out: Any) -> None:
+                if isinstance(out, Tensor) and out.ndim == 4:
+                    found[name] = (int(out.shape[1]), int(out.shape[2]), int(out.shape[3]))
+
+            return see
+
+        handles = [m.register_forward_hook(note(name)) for name, m in self.module.named_modules() if name]
+        try:
+            with torch.no_grad():
+                self._drawn(self.module, self.mixed([torch.Generator().manual_seed(0)]))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+    # -- latents ------------------------------------------------------------------------------------------------------
+
+    def of_class(
+        self, generators: Sequence[torch.Generator], which: Collection[int] | None = None, truncation: float = 1.0
+    ) -> Latents:
+        """One latent a generator, each of one class.
+
+        Args:
+            which: the classes that they are drawn from; None is every one.
+            truncation: times normal noise that is drawn again until it is within 2 (Brock et al. 2019, 3.1).
+        """
+        allowed = torch.tensor(sorted(which)) if which is not None else torch.arange(len(self.classes))
+        if not len(allowed):
+            raise UsageError(f"no class of {self.name} is left to draw from", "at least one")
+        picked = torch.stack([allowed[torch.randint(len(allowed), (), generator=g)] for g in generators])
+        weights = nn.functional.one_hot(picked, len(self.classes)).float()
+        return Latents(noise=self._noise(generators, truncation), classes=weights)
+
+    def mixed(
+        self, generators: Sequence[torch.Generator], without: Collection[int] = (), truncation: float = 1.0
+    ) -> Latents:
+        """One latent a generator, each of every class alike but for some (the notebook of thesis 5.1: 1/999, and 0)."""
+        weights = torch.ones(len(generators), len(self.classes))
+        weights[:, sorted(without)] = 0.0
+        return Latents(noise=self._noise(generators, truncation), classes=weights / weights.sum(1, keepdim=True))
+
+    def _noise(self, generators: Sequence[torch.Generator], truncation: float) -> Tensor:
+        rows = []
+        for generator in generators:
+            row = torch.empty(self.noise)
+            rows.append(nn.init.trunc_normal_(row, 0.0, 1.0, -2.0, 2.0, generator=generator) * truncation)
+        return torch.stack(rows)
+
+
+def _layer(module: nn.Module, name: str) -> nn.Module:
+    modules: dict[str, nn.Module] = dict(module.named_modules())
+    if name not in modules:
+        raise UsageError(f"the generator has no layer {name!r}", nearest(name, [key for key in modules if key]))
+    return modules[name]

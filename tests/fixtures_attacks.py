@@ -1,0 +1,27 @@
+"""Experiments on attacks, made small: a tiny generator, few steps, few scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fixtures_generator import disguise, generator
+
+from gifthorse.jobs import attacking, depending
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    row = SimpleNamespace(
+        digest="tiny", load=lambda **_: generator(), disguise=lambda *_: disguise()
+    )  # fmt: skip
+    monkeypatch.setattr(attacking, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
+    monkeypatch.setattr(depending, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
+    monkeypatch.setattr(depending, "TRIED", 6)
+    proxy = SimpleNamespace(load=lambda **_: disguise().classifiers[0])
+    monkeypatch.setattr(attacking, "EmojiWide", lambda robust: proxy)
+    for name, value in {"STEPS": 2, "IMAGES": 2, "BLOCK": 2, "SOURCES": 6, "FITTED": 12}.items():
+        monkeypatch.setattr(attacking, name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,51 @@
+"""A tiny generator with random weights that knows six drawings, and what goes with it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from gifthorse.classifier import Classifier
+from gifthorse.zoo.disguise import Disguise
+from gifthorse.zoo.emoji_generator import Discriminator, EmojiGenerator, Generator, Shape
+from gifthorse.zoo.emoji_networks import ResNet
+from gifthorse.zoo.posed import LATENT, Framing
+
+NAMES = ("emoji/1f34e", "emoji/1f34e~0", "emoji/1f41d", "emoji/1f697", "texture/grass", "emoji/1f415")
+"""An apple, another hand's apple, a bee (a class of the emoji world), a car, grass and a dog (another class)."""
+
+SHAPE = Shape(widths=(12, 10, 8), ground=(6, 6, 6), embedding=6, seen=(6, 8))
+FRAMING = Framing(side=16, sizes=(0.75, 1.05), turn=20, hue=18, reach=1.0)
+
+
+def generator(seed: int = 0) -> EmojiGenerator:
+    """16 x 16 pictures."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made, judge = Generator(SHAPE, len(NAMES), FRAMING), Discriminator(SHAPE, len(NAMES))
+        for module in made.modules():  # so that no two latents or classes give one picture
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.2)
+    return EmojiGenerator(
+        module=made,
+        name="tiny",
+        classes=NAMES,
+        size=16,
+        noise=LATENT,
+        insertion="drawing.blocks.0",
+        discriminator=judge,
+        file=f"tiny {seed}",
+    )
+
+
+def disguise(seed: int = 0) -> Disguise:
+    """Two classifiers of 16 x 16 pictures."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        modules = [ResNet(len(NAMES), 6, (8, 10)) for _ in range(2)]
+    return Disguise(
+        tuple(
+            Classifier(module, classes=NAMES, size=16, name="tiny", device="cpu", precision="float32")
+            for module in modules
+        )
+    )

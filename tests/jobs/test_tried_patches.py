@@ -1,0 +1,119 @@
+"""Experiments that try patches out elsewhere: on a network that was held out, and on paper."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fixtures_attacks import small
+from fixtures_nets import one_thread
+from PIL import Image
+
+from gifthorse.classifier import Classifier
+from gifthorse.cli.app import code_of
+from gifthorse.cli.talk import Talk
+from gifthorse.errors import InputError
+from gifthorse.records import Crossed, Images
+from gifthorse.report import crossed, tried_patches
+from gifthorse.zoo import NETWORKS
+from gifthorse.zoo.ensemble import ensemble
+
+__all__ = ["one_thread", "small"]
+
+
+def code(*arguments: str) -> int:
+    return code_of(["experiment", *arguments, "--workers", "1"], Talk())
+
+
+def test_an_ensemble_is_the_mean_of_probabilities() -> None:
+    networks: list[Classifier] = [
+        NETWORKS.make(name).load(device="cpu", precision="float32") for name in ("emoji-resnet", "emoji-vgg")
+    ]
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    mean = (networks[0].predict(images) + networks[1].predict(images)) / 2
+    torch.testing.assert_close(ensemble(networks).predict(images), mean, atol=1e-5, rtol=0)
+    with pytest.raises(InputError, match="different classes or sizes"):
+        ensemble([])
+
+
+def test_patches_are_printed_held_beside_objects_and_photographed(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code("physical", "--n", "3", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["shown"]
+    assert list(told) == ["digital", "printed and photographed, simulated"]
+    assert {row["n"] for row in told.values()} == {27}
+    assert told["digital"]["of_digital"] == 1.0
+    root = small / "runs" / "experiment-physical"
+    assert (root / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    html = (root / "report.html").read_text()
+    for words in ("the best 3 of 3", "0.312", "The photographs in which it does most"):
+        assert words in html
+    (small / "mine").mkdir()
+    for name in ("1-lamp.jpg", "3.png"):
+        Image.fromarray(np.full((80, 100, 3), 128, np.uint8)).save(small / "mine" / name)
+    assert code("physical", "--n", "3", "--photos", "mine", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["shown"]
+    assert told["photographs"]["n"] == 2
+    Image.fromarray(np.full((80, 100, 3), 128, np.uint8)).save(small / "mine" / "9-lamp.jpg")
+    assert code("physical", "--n", "3", "--photos", "mine") == 3
+    assert "9-lamp.jpg does not say which patch it shows" in capsys.readouterr().err
+
+
+def test_figures_of_paper_by_hand() -> None:
+    told = tried_patches.physical_figures({"digital": [0.5, 0.7], "paper": [0.2, 0.4]})["shown"]
+    assert told["paper"]["mean"] == pytest.approx(0.3)
+    assert told["paper"]["deviation"] == pytest.approx(0.1414, abs=1e-3)
+    assert told["paper"]["of_digital"] == pytest.approx(0.5)
+
+
+def test_patches_that_transfer_are_made_on_others_alone(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("transfer", "--n", "3", "--ensemble", "emoji-vgg,emoji-mobile", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["arms"]
+    assert list(told) == ["transfer", "made on the network itself"]
+    assert {row["patches"] for row in told.values()} == {3}
+    html = (small / "runs" / "experiment-transfer" / "report.html").read_text()
+    assert "emoji-vgg, emoji-mobile, the mean of their probabilities" in html
+
+
+def test_patches_of_each_source_are_tried_on_all(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("sources", "--n", "2", "--sources", "bee,owl,taxi", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["confidence"]) == set(told["confidence"]["bee"]) == {"bee", "owl", "taxi"}
+    assert told["gain"][1] <= told["gain"][0] <= told["gain"][2]
+    html = (small / "runs" / "experiment-sources" / "report.html").read_text()
+    assert "Made on owl" in html
+    assert "mean over 6 patches" in html
+
+
+def test_the_gain_on_ones_own_source_by_hand() -> None:
+    rows = [
+        Crossed(source=name, tried=("a", "b"), confidences=values, pictures=NONE)
+        for name, values in (("a", ((0.9, 0.5), (0.1, 0.3))), ("b", ((0.2, 0.2), (0.6, 0.4))))
+    ]
+    assert crossed.gain(rows).value == pytest.approx((0.8 + 0.2 + 0.4 + 0.2) / 4)
+
+
+NONE = Images(sha256="", file="", count=0, channels=4, height=1, width=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("transfer", "--ensemble", "emoji-vgg"), "two networks or more"),
+        (("transfer", "--ensemble", "emoji-vgg,emoji-resnet"), "two networks or more"),
+        (("transfer", "--ensemble", "emoji-vgg,emoji-resnt"), "did you mean 'emoji-resnet'"),
+        (("transfer", "--arms", "All"), "--arms is not of the experiment transfer"),
+        (("sources", "--sources", "bee"), "two or more, without the target"),
+        (("sources", "--target", "flyy"), "did you mean 'fly'"),
+        (("physical", "--n", "0"), "--n is 0"),
+    ],
+)
+def test_misuse_is_named(
+    small: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    assert code(*arguments) == 2
+    assert told in capsys.readouterr().err

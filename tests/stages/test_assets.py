@@ -1,0 +1,49 @@
+"""Prepared inputs: what keys keep of them, and that a suite without a generator refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gifthorse.errors import Refusal
+from gifthorse.stages.assets import assets_given, assets_seen
+from gifthorse.suites import suite
+from gifthorse.tools import TOOLS
+
+CASE: Any = SimpleNamespace(truth=SimpleNamespace(sha256="a hash"))
+RFLA = TOOLS.load("rfla_perturb").prepares
+
+
+def cell_with(assets: dict[str, Any]) -> Any:
+    return SimpleNamespace(inputs={"assets": assets, "ground": {"device": "cpu", "precision": "float32"}})
+
+
+def test_a_key_keeps_which_generator_it_was_and_no_more_than_the_tool_asks_for() -> None:
+    made = suite("emoji12")
+    assert assets_seen(made, (), CASE) == {}
+    assert assets_seen(made, ("truth",), CASE) == {"truth": "a hash"}
+    opened, closed = (assets_seen(replace(made, prior=prior), RFLA, CASE) for prior in ("open", "closed"))
+    assert set(opened) == {"generator"}
+    assert opened["generator"]["prior"] == "open"
+    assert opened["generator"]["digest"] != closed["generator"]["digest"]
+    assert opened == assets_seen(made, RFLA, CASE)
+
+
+def test_what_is_given_is_the_generator_of_the_key() -> None:
+    seen = assets_seen(replace(suite("emoji12"), prior="closed"), RFLA, CASE)
+    given = assets_given(cell_with(seen), RFLA, SimpleNamespace(), CASE)  # type: ignore[arg-type]
+    assert set(given) == {"generator", "disguise"}
+    assert given["generator"].name == "emoji-objects-closed"
+    assert not set(given["generator"].showing("bee")) & set(given["generator"].showing("fly"))
+    assert len(given["disguise"].classifiers) == 2
+    assert given["disguise"].showing("bee"), "so that a patch can be told to look like something else"
+
+
+def test_a_suite_without_a_generator_refuses() -> None:
+    seen = assets_seen(replace(suite("emoji12"), generator=None), RFLA, CASE)
+    assert seen == {"generator": None}
+    with pytest.raises(Refusal, match="no generator"):
+        assets_given(cell_with(seen), RFLA, SimpleNamespace(), CASE)  # type: ignore[arg-type]
