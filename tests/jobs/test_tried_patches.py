@@ -16,6 +16,7 @@ from gifthorse.classifier import Classifier
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import InputError
+from gifthorse.jobs import attacking
 from gifthorse.records import Crossed, Images
 from gifthorse.report import crossed, tried_patches
 from gifthorse.zoo import NETWORKS
@@ -61,6 +62,21 @@ def test_patches_are_printed_held_beside_objects_and_photographed(
     Image.fromarray(np.full((80, 100, 3), 128, np.uint8)).save(small / "mine" / "9-lamp.jpg")
     assert code("physical", "--n", "3", "--photos", "mine") == 3
     assert "9-lamp.jpg does not say which patch it shows" in capsys.readouterr().err
+
+
+def test_what_fails_is_named_and_made_again_the_next_time(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ValueError("the scenes are gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attacking, "scenes", broken)
+        assert code("physical", "--n", "2") == 4
+    told = capsys.readouterr().err
+    assert "1 of the blocks of attacks failed; the first, All, attacks 1 to 2: " in told
+    assert "the scenes are gone" in told
+    assert "run again once the cause is mended" in told
 
 
 def test_figures_of_paper_by_hand() -> None:

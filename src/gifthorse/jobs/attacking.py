@@ -6,7 +6,7 @@ random targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from gifthorse import effects
 from gifthorse.classifier import Classifier
-from gifthorse.errors import UsageError, nearest
+from gifthorse.errors import FailedCells, UsageError, nearest
 from gifthorse.images import from_uint8, over, resize, to_uint8
 from gifthorse.randomness import generator
-from gifthorse.records import Attack, Attacks, Cell, Finding, Ground, Spec, cell, plain, read
+from gifthorse.records import Attack, Attacks, Cell, Failure, Finding, Ground, Spec, cell, plain, read
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
@@ -83,6 +83,19 @@ def check_count(name: str, value: int) -> None:
     """
     if value < 1:
         raise UsageError(f"--{name} is {value}", "a number above 0")
+
+
+def check_failures(failed: Sequence[Failure], what: str) -> None:
+    """All cells of an experiment are there.
+
+    Raises:
+        FailedCells: some are not; it names the first.
+    """
+    if failed:
+        raise FailedCells(
+            f"{len(failed)} of the {what} failed; the first, {failed[0].label}: {failed[0].error}",
+            "run again once the cause is mended: what is there is not made again",
+        )
 
 
 def block_cell(

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gifthorse.classifier import pin, resolve
-from gifthorse.errors import FailedCells, UsageError, nearest
+from gifthorse.errors import UsageError, nearest
 from gifthorse.images import from_uint8, to_uint8
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, check_count, check_network, confidences
+from gifthorse.jobs.attacking import Watching, check_count, check_failures, check_network, confidences
 from gifthorse.jobs.run import begin
 from gifthorse.records import Cell, Crossed, Ground, Spec, cell, plain, read
 from gifthorse.report import crossed
@@ -72,8 +72,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     cells = [source_cell(order, ground, classes, name) for name in order.sources]
     with runner.starting(functools.partial(begin, ground, False)) as started:
         outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))
-    if outcome.failed:
-        raise FailedCells(f"{len(outcome.failed)} sources failed", f"see `gifthorse status {store.root}`")
+    check_failures(outcome.failed, "sources")
     rows, pictures = [], []
     for each in cells:
         unit = store.get(each.key)

@@ -12,12 +12,12 @@ from typing import Any
 
 from gifthorse import effects
 from gifthorse.classifier import pin, resolve
-from gifthorse.errors import FailedCells, UsageError, nearest
+from gifthorse.errors import UsageError, nearest
 from gifthorse.images import from_uint8, opaque
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_network, of_arm
+from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
-from gifthorse.records import Finding, Ground, Insertion
+from gifthorse.records import Failure, Finding, Ground, Insertion
 from gifthorse.report import disguised
 from gifthorse.runner import Runner
 from gifthorse.stages.networks import from_zoo
@@ -75,14 +75,14 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     ground = resolve(order.device, order.precision, order.threads)
     pin(ground)
     keys: dict[str, list[str]] = {arm: [] for arm in order.arms}
-    failed, wanted = 0, list(order.arms)
+    failed, wanted = list[Failure](), list(order.arms)
     with runner.starting(functools.partial(begin, ground, False)) as started:
         for turn in range(-(-order.n * MOST // attacking.BLOCK)):
             cells = [block_cell(order, ground, (arm, ARMS[arm]), turn) for arm in wanted]
             if not cells or failed:
                 break
             outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))
-            failed += len(outcome.failed)
+            failed += outcome.failed
             for arm, made in zip(wanted, cells, strict=True):
                 keys[arm].append(made.key)
             wanted = [arm for arm in wanted if sum(a.disguised for a in of_arm(store, keys[arm])[0]) < order.n]
@@ -98,8 +98,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     }
     page = store.root / "report.html"
     page.write_text(disguised.draw(found, baselines, facts), encoding="utf-8")
-    if failed:
-        raise FailedCells(f"{failed} blocks of attacks failed", f"see `gifthorse status {store.root}`")
+    check_failures(failed, "blocks of attacks")
     return page, disguised.figures(found, baselines)
 
 

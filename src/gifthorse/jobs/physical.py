@@ -18,10 +18,10 @@ from torch import Tensor
 from gifthorse import gates, printing
 from gifthorse.classifier import Classifier, pin, resolve
 from gifthorse.effects import side_for
-from gifthorse.errors import FailedCells, InputError
+from gifthorse.errors import InputError
 from gifthorse.images import as_floats, from_uint8, paste, places, resize
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_network, of_arm
+from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
 from gifthorse.randomness import generator
 from gifthorse.report import tried_patches
@@ -69,8 +69,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     cells = [block_cell(order, ground, ("All", {}), turn) for turn in range(-(-order.n // attacking.BLOCK))]
     with runner.starting(functools.partial(begin, ground, False)) as started:
         outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))
-    if outcome.failed:
-        raise FailedCells(f"{len(outcome.failed)} blocks of attacks failed", f"see `gifthorse status {store.root}`")
+    check_failures(outcome.failed, "blocks of attacks")
     attacks, pictures = of_arm(store, [cell.key for cell in cells])
     best = sorted(range(min(order.n, len(attacks))), key=lambda k: -attacks[k].confidence)[: order.keep]
     chosen, shown = [attacks[k] for k in best], as_floats(pictures[best])

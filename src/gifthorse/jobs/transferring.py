@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gifthorse.classifier import pin, resolve
-from gifthorse.errors import FailedCells, UsageError
+from gifthorse.errors import UsageError
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_network, of_arm
+from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
 from gifthorse.report import tried_patches
 from gifthorse.runner import Runner
@@ -67,6 +67,5 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     }
     page = store.root / "report.html"
     page.write_text(tried_patches.draw_transfer(found, (BEST, SIZEABLE), facts), encoding="utf-8")
-    if outcome.failed:
-        raise FailedCells(f"{len(outcome.failed)} blocks of attacks failed", f"see `gifthorse status {store.root}`")
+    check_failures(outcome.failed, "blocks of attacks")
     return page, tried_patches.figures(found, SIZEABLE)
