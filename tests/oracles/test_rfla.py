@@ -13,6 +13,7 @@ from fixtures_nets import one_thread, pictures
 from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
+from gifthorse.errors import Refusal
 from gifthorse.randomness import generator as seeded
 from gifthorse.tools.synthesis.base import Clean, Task, brief
 from gifthorse.tools.synthesis.generated import Apart, Look, Looks, Perturbed, Retrained, spread
@@ -177,3 +178,9 @@ def test_a_distribution_is_learnt_and_findings_are_of_their_own_latents() -> Non
         torch.testing.assert_close(drawn.pictures()[:, :3], made.draw(latents))
     first, second = drawn.pictures(), drawn.pictures()
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("tool", [RflaPerturb(side=SIZE + 1), RflaGenerate(side=SIZE + 1)])
+def test_a_patch_that_does_not_fit_is_refused(tool: RflaPerturb | RflaGenerate) -> None:
+    with pytest.raises(Refusal, match=f"{SIZE + 1} pixels does not fit into the {SIZE}"):
+        tool(network(), *brief(1, pictures(8, size=SIZE)), n=1, keep=1, budget=200, assets=assets())

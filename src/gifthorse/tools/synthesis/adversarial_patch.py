@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gifthorse.effects import side_for
-from gifthorse.errors import Refusal
-from gifthorse.records import Insertion
 from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
-from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
-from gifthorse.tools.synthesis.objectives import cross_entropy, total_variation
+from gifthorse.tools.synthesis.engine import optimise
+from gifthorse.tools.synthesis.objectives import total_variation
 from gifthorse.tools.synthesis.parameterisation import Pixels
-from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
+from gifthorse.tools.synthesis.patching import patches, side_of
 
 
 class AdversarialPatch(Synthesis):
@@ -62,36 +59,8 @@ class AdversarialPatch(Synthesis):
         check_positive(self, "images", "screenings", "screen", "learning_rate", "steps", "side")
 
     def _synthesise(self, task: Task) -> Made:
-        side = self.side or side_for(task.classifier.size)
-        if side > task.classifier.size:
-            raise Refusal(
-                f"a patch of {side} pixels does not fit into the {task.classifier.size} of {task.classifier.name}",
-                "a smaller side",
-            )
-
         def penalty(pictures: Tensor) -> Tensor:
             return self.total_variation * total_variation(pictures)
 
-        recipe = Recipe(
-            parameterisation=Pixels(side, self.deviation, task.generators("pixels"), task.classifier.device),
-            transformations=(
-                ColourJitter(
-                    brightness=self.brightness, contrast=self.contrast, saturation=self.saturation, hue=self.hue
-                ),
-                Noise(sigma=self.noise),
-                Warp(shift=0.0, scale=self.scale, degrees=self.degrees),
-            ),
-            insertion=Insertion(kind="patch", side=side),
-            objective=cross_entropy,
-            screened=cross_entropy,
-            penalty=penalty,
-            schedule=Schedule(
-                steps=self.steps,
-                images=self.images,
-                learning_rate=self.learning_rate,
-                warm_up=0.0,
-                screenings=self.screenings,
-                screen=self.screen,
-            ),
-        )
-        return optimise(task, recipe)
+        drawn = Pixels(side_of(self, task), self.deviation, task.generators("pixels"), task.classifier.device)
+        return optimise(task, patches(self, task, drawn, penalty))

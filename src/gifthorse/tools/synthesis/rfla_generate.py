@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from gifthorse.effects import side_for
 from gifthorse.errors import UsageError, nearest
-from gifthorse.records import Insertion
 from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
-from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
+from gifthorse.tools.synthesis.engine import optimise
 from gifthorse.tools.synthesis.generated import STARTS, Apart, Look, Looks, Retrained, begun
-from gifthorse.tools.synthesis.objectives import cross_entropy
-from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
+from gifthorse.tools.synthesis.patching import patches, shaken
 from gifthorse.zoo.generator import Generator
 
 
@@ -79,28 +76,6 @@ class RflaGenerate(Synthesis):
     def _synthesise(self, task: Task) -> Made:
         generator: Generator = task.assets["generator"]
         latents, _ = begun(task, generator, self.start, self.truncation)
-        transformations = (
-            ColourJitter(brightness=self.brightness, contrast=self.contrast, saturation=self.saturation, hue=self.hue),
-            Noise(sigma=self.noise),
-            Warp(shift=0.0, scale=self.scale, degrees=self.degrees),
-        )
-        looks = Looks.of(self)
         drawn = Retrained(generator, latents, task.generators("wander"), self.wander)
-        look = Look(task, looks, transformations, generator, task.assets["disguise"])
-        recipe = Recipe(
-            parameterisation=drawn,
-            transformations=transformations,
-            insertion=Insertion(kind="patch", side=self.side or side_for(task.classifier.size)),
-            objective=cross_entropy,
-            screened=cross_entropy,
-            penalty=Apart(look, self.diversity),
-            schedule=Schedule(
-                steps=self.steps,
-                images=self.images,
-                learning_rate=self.learning_rate,
-                warm_up=0.0,
-                screenings=self.screenings,
-                screen=self.screen,
-            ),
-        )
-        return optimise(task, recipe)
+        look = Look(task, Looks.of(self), shaken(self), generator, task.assets["disguise"])
+        return optimise(task, patches(self, task, drawn, Apart(look, self.diversity)))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from gifthorse.effects import side_for
 from gifthorse.errors import UsageError, nearest
-from gifthorse.records import Insertion
 from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Synthesis, Task
-from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
+from gifthorse.tools.synthesis.engine import optimise
 from gifthorse.tools.synthesis.generated import SPACES, STARTS, Look, Looks, Painted, Perturbed, begun
-from gifthorse.tools.synthesis.objectives import cross_entropy
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
-from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
+from gifthorse.tools.synthesis.patching import patches, shaken
 from gifthorse.zoo.generator import Generator
 
 
@@ -90,26 +87,5 @@ class RflaPerturb(Synthesis):
             drawn: Parameterisation = Painted(generator, latents)
         else:
             drawn = Perturbed(generator, latents, self.layer or generator.insertion, closed, self.input_rate)
-        transformations = (
-            ColourJitter(brightness=self.brightness, contrast=self.contrast, saturation=self.saturation, hue=self.hue),
-            Noise(sigma=self.noise),
-            Warp(shift=0.0, scale=self.scale, degrees=self.degrees),
-        )
-        looks = Looks.of(self)
-        recipe = Recipe(
-            parameterisation=drawn,
-            transformations=transformations,
-            insertion=Insertion(kind="patch", side=self.side or side_for(task.classifier.size)),
-            objective=cross_entropy,
-            screened=cross_entropy,
-            penalty=Look(task, looks, transformations, generator, task.assets["disguise"]),
-            schedule=Schedule(
-                steps=self.steps,
-                images=self.images,
-                learning_rate=self.learning_rate,
-                warm_up=0.0,
-                screenings=self.screenings,
-                screen=self.screen,
-            ),
-        )
-        return optimise(task, recipe)
+        look = Look(task, Looks.of(self), shaken(self), generator, task.assets["disguise"])
+        return optimise(task, patches(self, task, drawn, look))
