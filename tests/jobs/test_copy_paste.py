@@ -80,7 +80,7 @@ def test_the_page_s_second_command_measures_a_guess(at: Path, capsys: pytest.Cap
     assert guess["rise"][0] > best["rise"][0], "flies are often beside traffic lights in this world"
     assert guess["rise"][1] <= guess["rise"][0] <= guess["rise"][2]
     html = (at / "copy-paste.html").read_text()
-    for words in ("it is number 1", "the guess", "at a random place of each image"):
+    for words in ("it is number 1", "the guess", "the picture emoji/1f6a6", "at a random place of each image"):
         assert words in html
     assert html.count("<figure>") == 6
     noted = json.loads((at / "copy-paste.guess.json").read_text())
