@@ -101,7 +101,7 @@ def test_killed_fifty_times_and_run_again(folder: Path, whole: dict[str, bytes])
                 kills[-1] += 1
             watcher.stop()
             as_if_nothing_happened(root, whole, watcher, spare=kills[-1])
-    assert len(kills) < ROUNDS
+    assert max(kills) > 1, "no run was killed a second time"
 
 
 def test_killed_with_workers_and_run_again(folder: Path, whole: dict[str, bytes]) -> None:

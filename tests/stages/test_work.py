@@ -21,7 +21,7 @@ from small_cells import cells, contents, draw, evidence, executions, silent
 from gifthorse.errors import CorruptUnit, LimitReached
 from gifthorse.records import Cell, Cost, Evidence, Failure, cell
 from gifthorse.runner import InProcess, LocalProcesses, Runner
-from gifthorse.stages import work
+from gifthorse.stages import making, work
 from gifthorse.stages.work import TRIES, Outcome, Progress, fulfil
 from gifthorse.store import Draft, Store
 from gifthorse.tables import tidy_tables
@@ -117,6 +117,19 @@ def test_the_peak_is_that_of_the_cell_and_not_of_those_before(store: Store) -> N
     assert large is not None
     assert small is not None
     assert large.peak_bytes - small.peak_bytes > 100 * 2**20
+
+
+def test_the_peak_is_not_that_of_the_process_that_started_this_one() -> None:
+    """``getrusage`` keeps a parent's peak over ``exec``."""
+    if not os.access("/proc/self/status", os.R_OK):
+        pytest.skip("the kernel does not say a process's own peak")
+    held = 2**30
+    before = bytearray(held)
+    before[:: 2**12] = b"x" * (held // 2**12)
+    code = f"import sys; sys.path.insert(0, {str(Path(making.__file__).parents[2])!r}); "
+    code += "from gifthorse.stages import making; print(making._peak())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(before) > 2 * int(said.stdout)
 
 
 @pytest.mark.parametrize("runner", [InProcess(), LocalProcesses(2)], ids=["here", "there"])
