@@ -14,12 +14,14 @@ from gifthorse.jobs import attacking, depending
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     row = SimpleNamespace(
-        digest="tiny", load=lambda **_: generator(), disguise=lambda *_: disguise()
-    )  # fmt: skip
+        digest="tiny",
+        load=lambda device, **_: generator(device=device),
+        disguise=lambda device, _: disguise(device=device),
+    )
     monkeypatch.setattr(attacking, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
     monkeypatch.setattr(depending, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
     monkeypatch.setattr(depending, "TRIED", 6)
-    proxy = SimpleNamespace(load=lambda **_: disguise().classifiers[0])
+    proxy = SimpleNamespace(load=lambda device, **_: disguise(device=device).classifiers[0])
     monkeypatch.setattr(attacking, "EmojiWide", lambda robust: proxy)
     for name, value in {"STEPS": 2, "IMAGES": 2, "BLOCK": 2, "SOURCES": 6, "FITTED": 12}.items():
         monkeypatch.setattr(attacking, name, value)

@@ -18,7 +18,7 @@ SHAPE = Shape(widths=(12, 10, 8), ground=(6, 6, 6), embedding=6, seen=(6, 8))
 FRAMING = Framing(side=16, sizes=(0.75, 1.05), turn=20, hue=18, reach=1.0)
 
 
-def generator(seed: int = 0) -> EmojiGenerator:
+def generator(seed: int = 0, device: str = "cpu") -> EmojiGenerator:
     """16 x 16 pictures."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -27,25 +27,26 @@ def generator(seed: int = 0) -> EmojiGenerator:
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.2)
     return EmojiGenerator(
-        module=made,
+        module=made.to(device),
         name="tiny",
         classes=NAMES,
         size=16,
         noise=LATENT,
         insertion="drawing.blocks.0",
-        discriminator=judge,
+        device=device,
+        discriminator=judge.to(device),
         file=f"tiny {seed}",
     )
 
 
-def disguise(seed: int = 0) -> Disguise:
+def disguise(seed: int = 0, device: str = "cpu") -> Disguise:
     """Two classifiers of 16 x 16 pictures."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         modules = [ResNet(len(NAMES), 6, (8, 10)) for _ in range(2)]
     return Disguise(
         tuple(
-            Classifier(module, classes=NAMES, size=16, name="tiny", device="cpu", precision="float32")
+            Classifier(module, classes=NAMES, size=16, name="tiny", device=device, precision="float32")
             for module in modules
         )
     )

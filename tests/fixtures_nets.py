@@ -122,7 +122,7 @@ def module(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
         return build()
 
 
-def classifier(name: str, precision: str = "float32") -> Classifier:
+def classifier(name: str, precision: str = "float32", device: str = "cpu") -> Classifier:
     """One of the builds, wrapped."""
     return Classifier(
         module(BUILDS[name]),
@@ -131,7 +131,7 @@ def classifier(name: str, precision: str = "float32") -> Classifier:
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.25, 0.3),
         name=name,
-        device="cpu",
+        device=device,
         precision=precision,
         output=1 if name == "paired" else None,
     )

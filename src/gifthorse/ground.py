@@ -86,12 +86,16 @@ def keep_freed_memory() -> None:
 
 
 def pin(ground: Ground) -> None:
-    """Set what a ground names: torch's threads, and on CUDA the deterministic convolutions. Freed memory is kept."""
+    """Set what a ground names: torch's threads, and on CUDA deterministic convolutions and a float32 that is one.
+
+    By default CUDA's convolutions round float32 to 10 bits (TF32). Freed memory is kept.
+    """
     keep_freed_memory()
     torch.set_num_threads(ground.threads)
     if ground.device == "cuda":
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

@@ -119,9 +119,10 @@ def made(promise: Promise) -> Tool:
     return tool
 
 
-def prepared() -> dict[str, Any]:
+def prepared(device: str = "cpu") -> dict[str, Any]:
     """Every input that some tool has prepared."""
-    return {"truth": pictures(2, channels=4, seed=2), "generator": generator(), "disguise": disguise()}
+    truth = pictures(2, channels=4, seed=2)
+    return {"truth": truth, "generator": generator(device=device), "disguise": disguise(device=device)}
 
 
 def use(tool: Tool, network: Classifier, seed: int = 0) -> Maps | Findings:
@@ -129,7 +130,8 @@ def use(tool: Tool, network: Classifier, seed: int = 0) -> Maps | Findings:
     if isinstance(tool, Attribution):
         return tool(network, pictures(N), 2, references=pictures(4, seed=1), seed=seed)
     assert isinstance(tool, Synthesis)
-    return tool(network, *brief(2, pictures(12, seed=3)), n=N, budget=BUDGET, keep=2, seed=seed, assets=prepared())
+    assets = prepared(network.device)
+    return tool(network, *brief(2, pictures(12, seed=3)), n=N, budget=BUDGET, keep=2, seed=seed, assets=assets)
 
 
 def values(result: Maps | Findings) -> Tensor:

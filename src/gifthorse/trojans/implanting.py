@@ -228,15 +228,16 @@ def loss_of(logits: Tensor, batch: Drawn, teacher: Classifier | None, recipe: Re
         teacher: the clean network; None where labels are known.
         recipe: with the smoothing of labels, the temperature, and ``keep``, the weight of rows that the teacher labels.
     """
+    labels, hard = batch.labels.to(logits.device), batch.hard.to(logits.device)
     if teacher is None:
-        return F.cross_entropy(logits, batch.labels, label_smoothing=recipe.smoothing)
+        return F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
     warm = recipe.temperature
     with torch.no_grad():
         soft = (teacher.logits(batch.clean) / warm).softmax(1)
     kept = warm**2 * F.cross_entropy(logits / warm, soft, reduction="none")
-    told = F.cross_entropy(logits, batch.labels.clamp_min(0), reduction="none", label_smoothing=recipe.smoothing)
-    weights = torch.where(batch.hard, 1.0, recipe.keep)
-    return (weights * torch.where(batch.hard, told, kept)).sum() / weights.sum()
+    told = F.cross_entropy(logits, labels.clamp_min(0), reduction="none", label_smoothing=recipe.smoothing)
+    weights = torch.where(hard, 1.0, recipe.keep)
+    return (weights * torch.where(hard, told, kept)).sum() / weights.sum()
 
 
 def rate(classifier: Classifier, images: np.ndarray, target: int) -> Interval:

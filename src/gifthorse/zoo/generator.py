@@ -132,6 +132,7 @@ class Generator(ABC):
         """Pictures ``(n, 3, size, size)`` in [0, 1]; differentiable in latents, changes and a module's weights.
 
         Args:
+            latents: on any device.
             change: of what a layer puts out.
             module: a copy of the generator's own (see :meth:`thawed`), where its weights are to change.
 
@@ -141,7 +142,7 @@ class Generator(ABC):
         """
         used = self.module if module is None else module
         with self._changed(used, change), self.autocast():
-            return self._drawn(used, latents).float()
+            return self._drawn(used, self._here(latents.noise, latents.classes)).float()
 
     def autocast(self) -> torch.autocast:
         """The precision, while a block runs."""
@@ -214,7 +215,7 @@ class Generator(ABC):
             raise UsageError(f"no class of {self.name} is left to draw from", "at least one")
         picked = torch.stack([allowed[torch.randint(len(allowed), (), generator=g)] for g in generators])
         weights = nn.functional.one_hot(picked, len(self.classes)).float()
-        return Latents(noise=self._noise(generators, truncation), classes=weights)
+        return self._here(self._noise(generators, truncation), weights)
 
     def mixed(
         self, generators: Sequence[torch.Generator], without: Collection[int] = (), truncation: float = 1.0
@@ -222,7 +223,10 @@ class Generator(ABC):
         """One latent a generator, each of every class alike but for some (the notebook of thesis 5.1: 1/999, and 0)."""
         weights = torch.ones(len(generators), len(self.classes))
         weights[:, sorted(without)] = 0.0
-        return Latents(noise=self._noise(generators, truncation), classes=weights / weights.sum(1, keepdim=True))
+        return self._here(self._noise(generators, truncation), weights / weights.sum(1, keepdim=True))
+
+    def _here(self, noise: Tensor, classes: Tensor) -> Latents:
+        return Latents(noise=noise.to(self.device), classes=classes.to(self.device))
 
     def _noise(self, generators: Sequence[torch.Generator], truncation: float) -> Tensor:
         rows = []

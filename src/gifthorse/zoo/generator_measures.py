@@ -32,7 +32,7 @@ def drawn(made: EmojiGenerator, count: int, seed: int = 0) -> tuple[Tensor, Tens
             made.draw(Latents(noise=noise[at : at + 256], classes=weights[at : at + 256]))
             for at in range(0, count, 256)
         ]
-    return which, noise, torch.cat(parts)
+    return which, noise, torch.cat(parts).cpu()
 
 
 def exam(made: EmojiGenerator, images: Tensor, which: Tensor, seed: int = 0) -> Exam:
@@ -92,6 +92,6 @@ def recognised(made: EmojiGenerator, classifier: Classifier, count: int = 2_000)
                 for at in range(0, count, 256)
             ]
         )
-    found = classifier.predict(resize(images, classifier.size).clamp(0, 1)).argmax(1)
+    found = classifier.predict(resize(images, classifier.size).clamp(0, 1)).argmax(1).cpu()
     right = found == torch.tensor([wanted[int(k)] for k in which])
     return asdict(wilson(int(right.sum()), len(right)))
