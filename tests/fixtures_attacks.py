@@ -17,6 +17,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         digest="tiny",
         load=lambda device, **_: generator(device=device),
         disguise=lambda device, _: disguise(device=device),
+        scenes=lambda: SimpleNamespace(digest="tiny scenes", load=lambda device, **_: generator(1, device)),
     )
     monkeypatch.setattr(attacking, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
     monkeypatch.setattr(depending, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))

@@ -102,6 +102,8 @@ PROMISES = (
     Promise("rfla_perturb", {"screen": 2, "start": "mixed", "real": 0.0, "sure": 0.0, "unlike": 0.0}, stochastic=True),
     Promise("rfla_perturb", {"screen": 2, "space": "pixels", "shown": 1}, stochastic=True),
     Promise("rfla_generate", {"screen": 3}, stochastic=True, coupled=True),
+    Promise("rfla_region", {"screen": 3, "cut": 3}, stochastic=True),
+    Promise("rfla_region", {"shown": "scene", "change": "channels", "faithful": True}, stochastic=True),
     Promise("noise", {"screen": 3}, stochastic=True),
     Promise("truth", {"screen": 3}, stochastic=True),
 )
@@ -122,7 +124,8 @@ def made(promise: Promise) -> Tool:
 def prepared(device: str = "cpu") -> dict[str, Any]:
     """Every input that some tool has prepared."""
     truth = pictures(2, channels=4, seed=2)
-    return {"truth": truth, "generator": generator(device=device), "disguise": disguise(device=device)}
+    drawn = {"generator": generator(device=device), "scenes": generator(1, device)}
+    return {"truth": truth, "disguise": disguise(device=device)} | drawn
 
 
 def use(tool: Tool, network: Classifier, seed: int = 0) -> Maps | Findings:

@@ -29,6 +29,8 @@ __all__ = ["one_thread"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "copy-paste.md"
 
+MADE = {"generator": generator(), "scenes": generator(1), "disguise": disguise()}
+
 
 @pytest.fixture
 def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -41,7 +43,7 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for index in range(7):
         Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(tmp_path / "bees" / f"{index}.png")
     Image.fromarray(rng.integers(0, 256, (20, 20, 4), dtype=np.uint8)).save(tmp_path / "lamp.png")
-    monkeypatch.setattr(synthesise, "assets", lambda named, ground: {"generator": generator(), "disguise": disguise()})
+    monkeypatch.setattr(synthesise, "assets", lambda named, ground: MADE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -36,7 +36,8 @@ def bees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def assets(_named: object, ground: object) -> dict[str, object]:
         name = getattr(ground, "device", "cpu")
-        return {"generator": generator(device=name), "disguise": disguise(device=name)}
+        drawn = {"generator": generator(device=name), "scenes": generator(1, name)}
+        return drawn | {"disguise": disguise(device=name)}
 
     monkeypatch.setattr(synthesise, "assets", assets)
     monkeypatch.chdir(tmp_path)
@@ -61,9 +62,10 @@ def test_synthesise(bees: Path, device: str, capsys: pytest.CaptureFixture[str])
 
 def test_copy_paste(bees: Path, device: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--net", "emoji-resnet", "--source", "bee", "--target", "fly", "--images", "bees", "--n", "2"]
-    assert code("copy-paste", *asked, "--budget", "120", "--json", "--image", "lamp.png", "--device", device) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert not any(method["error"] for method in told.get("methods", []))
+    for guess in ([], ["--image", "lamp.png"]):
+        assert code("copy-paste", *asked, "--budget", "120", "--json", *guess, "--device", device) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert not any(method["error"] for method in told.get("methods", []))
 
 
 @pytest.mark.parametrize(

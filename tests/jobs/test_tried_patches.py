@@ -89,7 +89,8 @@ def test_figures_of_paper_by_hand() -> None:
 def test_patches_that_transfer_are_made_on_others_alone(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code("transfer", "--n", "3", "--ensemble", "emoji-vgg,emoji-mobile", "--json") == 0
     told = json.loads(capsys.readouterr().out)["arms"]
-    assert list(told) == ["transfer", "made on the network itself"]
+    where = ("others", "the network itself")
+    assert list(told) == [f"{kind} made on {on}" for on in where for kind in ("patches", "generalized patches")]
     assert {row["patches"] for row in told.values()} == {3}
     html = (small / "runs" / "experiment-transfer" / "report.html").read_text()
     assert "emoji-vgg, emoji-mobile, the mean of their probabilities" in html

@@ -53,11 +53,11 @@ def test_a_square_is_replaced() -> None:
 
     def alter(out: Tensor) -> Tensor:
         out = out.clone()
-        out[:, :, 4:7, 1:4] = values
+        out[0, :, 4:7, 1:4], out[1, :, 2:5, 5:8] = values
         return out
 
     torch.testing.assert_close(
-        made.draw(latents, Change(layer=LAYER, values=values, corner=(4, 1))), by_hand(latents, alter)
+        made.draw(latents, Change(layer=LAYER, values=values, corners=((4, 1), (2, 5)))), by_hand(latents, alter)
     )
 
 

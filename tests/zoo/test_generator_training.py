@@ -28,7 +28,7 @@ LESSON = Lesson(drawn=6, sharpened=6, judged=6, batch=8, warm=2, every=3)
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator_training, "SHAPES", {"object": SMALL})
-    monkeypatch.setattr(recipes, "LESSONS", {"closed": (96, 96)})
+    monkeypatch.setattr(recipes, "LESSONS", {"object": {"closed": (96, 96)}})
     monkeypatch.setattr(recipes, "JUDGED", 6)
     monkeypatch.setattr(recipes, "measured", lambda made, kind, encoder: {"of": made.name})
     monkeypatch.setattr("gifthorse.zoo.emoji_generator.SHAPES", {"object": SMALL})

@@ -39,7 +39,7 @@ def test_a_drawing_lies_where_its_latent_says(kind: str) -> None:
     solid = apple[3] > 0.98
     light = 0.85 + 0.125
     assert np.abs(inside - np.minimum(light * apple[:3], 1))[:, solid].mean() < 0.04
-    behind = ground(zeros, framing.side)[0].numpy()
+    behind = ground(zeros, framing)[0].numpy()
     assert np.abs(found - behind)[:, 0, :].max() < 0.02, "ground at the edge"
 
 

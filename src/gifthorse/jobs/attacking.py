@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from gifthorse.zoo.emoji_networks import EmojiNetwork
 from gifthorse.zoo.emoji_wide import EmojiWide
 from gifthorse.zoo.ensemble import ensemble
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same inputs give another content."""
 
 STEPS, IMAGES = 64, 8
@@ -98,35 +98,47 @@ def check_failures(failed: Sequence[Failure], what: str) -> None:
         )
 
 
-def block_cell(
-    order: Order, ground: Ground, arm: tuple[str, dict[str, Any]], turn: int, attacked: tuple[str, ...] = ()
-) -> Cell:
+class Arm(NamedTuple):
+    """One way to make attacks: what it is called, settings that differ from the defaults, and of which tool."""
+
+    called: str
+    settings: dict[str, Any]
+    tool: str = "rfla_perturb"
+
+    @property
+    def spec(self) -> Spec:
+        """The tool. One that makes its own scenes takes one a step, and as many steps as the budget pays for."""
+        pace = {"images": IMAGES, "steps": STEPS} if self.tool == "rfla_perturb" else {}
+        return TOOLS.spec(self.tool, pace | self.settings)
+
+
+def block_cell(order: Order, ground: Ground, arm: Arm, turn: int, attacked: tuple[str, ...] = ()) -> Cell:
     """The cell of an arm's block of attacks.
 
     Args:
-        arm: its name, and settings of ``rfla_perturb`` that differ from its defaults.
         turn: which block, from 0.
         attacked: networks that the attacks are made on, together; the one that they are tried on, by default.
     """
     row = GENERATORS.make("emoji-objects", {"prior": order.prior})
-    named, settings = arm
     on = attacked or (order.net,)
     inputs = {
         "version": VERSION,
-        "arm": named,
-        "tool": plain(TOOLS.spec("rfla_perturb", {"images": IMAGES, "steps": STEPS} | settings)),
+        "arm": arm.called,
+        "tool": plain(arm.spec),
+        "budget": 2 * IMAGES * STEPS,
         "net": order.net,
         "classifier": from_zoo(order.net, ground).digest,
         "attacked": [[name, from_zoo(name, ground).digest] for name in on],
-        "assets": {"prior": order.prior, "digest": row.digest},
+        "assets": {"prior": order.prior, "digest": row.digest}
+        | ({"scenes": row.scenes().digest} if arm.tool == "rfla_region" else {}),
         "ground": plain(ground),
         "seed": order.seed,
         "block": [turn, BLOCK],
         "scenes": [FITTED, SOURCES],
     }
-    label = f"{named}, attacks {turn * BLOCK + 1} to {(turn + 1) * BLOCK}"
+    label = f"{arm.called}, attacks {turn * BLOCK + 1} to {(turn + 1) * BLOCK}"
     weight = float(BLOCK * STEPS * IMAGES * 2 * len(on))
-    return cell("attacks", label, "gifthorse.jobs.attacking:attack", inputs, context={"arm": named}, weight=weight)
+    return cell("attacks", label, "gifthorse.jobs.attacking:attack", inputs, context={"arm": arm.called}, weight=weight)
 
 
 def attack(store: Store, made: Cell, draft: Draft) -> Attacks:
@@ -137,19 +149,19 @@ def attack(store: Store, made: Cell, draft: Draft) -> Attacks:
     attacked = network if names == [told["net"]] else ensemble([from_zoo(name, ground) for name in names])
     row = GENERATORS.make("emoji-objects", {"prior": told["assets"]["prior"]})
     device, precision = ground.device, ground.precision
-    assets = {
-        "generator": row.load(device=device, precision=precision),
-        "disguise": row.disguise(device, precision),
-    }
-    proxy = EmojiWide(robust="plain").load(device=device, precision=precision)
     tool = TOOLS.remake(read(Spec, told["tool"]))
+    assets = {"disguise": row.disguise(device, precision)}
+    for name, of in (("generator", lambda: row), ("scenes", row.scenes)):
+        if name in tool.prepares:
+            assets[name] = of().load(device=device, precision=precision)
+    proxy = EmojiWide(robust="plain").load(device=device, precision=precision)
     attacks, pictures = [], []
     turn, count = told["block"]
     with attacked.counting() as passed:
         for place in range(turn * count, (turn + 1) * count):
             target, seed = target_of(told["seed"], place, len(network.classes)), 1_000_003 * told["seed"] + place
             fit, report = scenes(told["seed"], told["scenes"], target)
-            budget = tool.images * tool.steps * 2 + tool.screen * tool.screenings
+            budget = told["budget"] + tool.screen * tool.screenings
             found = tool(attacked, *brief(target, fit), n=1, keep=1, budget=budget, seed=seed, assets=assets)
             attacks.append(_tried(network, proxy, target, (found.pictures, found.findings[0]), report))
             pictures.append(to_uint8(found.pictures))

@@ -34,9 +34,15 @@ from gifthorse.zoo.data import Data
 from gifthorse.zoo.emoji_networks import EmojiNetwork
 from gifthorse.zoo.world import EMOJI
 
-ADVERSARIES = ("rfla_perturb@real=0.0@sure=0.0@unlike=0.0", "adversarial_patch", "fourier_target")
-"""What is shown: patches through a generator that are not disguised (thesis 5.1.3), patches of pixels, and the class
-impressions of A.2."""
+PLAIN = "@real=0.0@sure=0.0@unlike=0.0"
+"""Not disguised (thesis 5.1.3)."""
+
+ADVERSARIES = (
+    f"rfla_perturb{PLAIN}", f"rfla_region@shown=scene{PLAIN}", f"rfla_region{PLAIN}", "adversarial_patch",
+    "fourier_target",
+)  # fmt: skip
+"""What is shown: patches, scenes with a region and generalized patches of it, all through a generator, patches of
+pixels, and the class impressions of A.2."""
 
 MOST = 400
 """Images of the source class that are read."""
@@ -223,7 +229,7 @@ def _adversaries(
     for name in ADVERSARIES:
         say(f"{name} for {network.classes[target]}, {order.n} findings")
         tool = TOOLS.make(base(name), own_settings(name))
-        made.append(attempt(name, tool, (network, target, images), asked))
+        made.append(attempt(name, tool, (network, target, images), asked, (source,)))
     last = ADVERSARIES[-1]
     say(f"{last} for {network.classes[source]}, {order.n} findings")
     impression = attempt(last, TOOLS.make(base(last), own_settings(last)), (network, source, None), asked)

@@ -15,7 +15,7 @@ from gifthorse.classifier import pin, resolve
 from gifthorse.errors import UsageError, nearest
 from gifthorse.images import from_uint8, opaque
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
+from gifthorse.jobs.attacking import Arm, Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
 from gifthorse.records import Failure, Finding, Ground, Insertion
 from gifthorse.report import disguised
@@ -78,7 +78,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     failed, wanted = list[Failure](), list(order.arms)
     with runner.starting(functools.partial(begin, ground, False)) as started:
         for turn in range(-(-order.n * MOST // attacking.BLOCK)):
-            cells = [block_cell(order, ground, (arm, ARMS[arm]), turn) for arm in wanted]
+            cells = [block_cell(order, ground, Arm(arm, ARMS[arm]), turn) for arm in wanted]
             if not cells or failed:
                 break
             outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))

@@ -21,7 +21,7 @@ from gifthorse.effects import side_for
 from gifthorse.errors import InputError
 from gifthorse.images import as_floats, from_uint8, paste, places, resize
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
+from gifthorse.jobs.attacking import Arm, Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
 from gifthorse.randomness import generator
 from gifthorse.report import tried_patches
@@ -66,7 +66,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
         check_count(name, value)
     ground = resolve(order.device, order.precision, order.threads)
     pin(ground)
-    cells = [block_cell(order, ground, ("All", {}), turn) for turn in range(-(-order.n // attacking.BLOCK))]
+    cells = [block_cell(order, ground, Arm("All", {}), turn) for turn in range(-(-order.n // attacking.BLOCK))]
     with runner.starting(functools.partial(begin, ground, False)) as started:
         outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))
     check_failures(outcome.failed, "blocks of attacks")

@@ -110,13 +110,18 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
 
 
 def attempt(
-    name: str, tool: Synthesis, about: tuple[Classifier, int, Tensor | None], order: Order
+    name: str,
+    tool: Synthesis,
+    about: tuple[Classifier, int, Tensor | None],
+    order: Order,
+    sources: tuple[int, ...] | None = None,
 ) -> own_found.Attempt:
     """One method's findings, or why it made none.
 
     Args:
         name: of the method, with the settings of its own that it may have.
         about: the network, the class, and clean images of which a quarter is kept for trials, or None.
+        sources: classes that the images are of, None for any.
     """
     row = TOOLS[base(name)]
     told: dict[str, Any] = {"name": name, "source": row.source, "settings": tool.settings, "floor": row.floor}
@@ -135,7 +140,7 @@ def attempt(
     try:
         if tool.prepares:
             asked["assets"] = assets(order.generator, network.ground)
-        found: Findings = tool(network, *brief(target, given), **asked)
+        found: Findings = tool(network, *brief(target, given, sources=sources), **asked)
     except GifthorseError as refusal:
         return own_found.Attempt(**told, refusal=f"{refusal.cause}; try: {refusal.remedy}")
     tried = effects.try_out(
@@ -175,12 +180,13 @@ def assets(named: str, ground: Ground) -> dict[str, Any]:
         row = GENERATORS.make(named)
         return {
             "generator": row.load(device=ground.device, precision=ground.precision),
+            "scenes": row.scenes().load(device=ground.device, precision=ground.precision),
             "disguise": row.disguise(ground.device, ground.precision),
         }
     if not Path(named).is_dir():
         raise UsageError(f"there is no generator called {named!r}", f"{nearest(named, GENERATORS)}, or a folder")
     made = biggan.load(Path(named), device=ground.device, precision=ground.precision)
-    return {"generator": made, "disguise": None}
+    return {"generator": made, "scenes": made, "disguise": None}
 
 
 def _whole(found: Findings, index: int) -> bool:

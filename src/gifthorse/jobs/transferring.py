@@ -10,7 +10,7 @@ from typing import Any
 from gifthorse.classifier import pin, resolve
 from gifthorse.errors import UsageError
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, block_cell, check_count, check_failures, check_network, of_arm
+from gifthorse.jobs.attacking import Arm, Watching, block_cell, check_count, check_failures, check_network, of_arm
 from gifthorse.jobs.run import begin
 from gifthorse.report import tried_patches
 from gifthorse.runner import Runner
@@ -34,6 +34,14 @@ class Order(attacking.Order):
     ensemble: tuple[str, ...] = ("emoji-vgg", "emoji-mobile")
 
 
+def arms(order: Order) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """How attacks are made, by what it is called: the tool, and the networks that it looks into."""
+    kinds = {"patches": "rfla_perturb", "generalized patches": "rfla_region"}
+    return {f"{kind} made on others": (tool, order.ensemble) for kind, tool in kinds.items()} | {
+        f"{kind} made on the network itself": (tool, (order.net,)) for kind, tool in kinds.items()
+    }
+
+
 def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tuple[Path, dict[str, Any]]:
     """Carry the experiment out in a run folder, and write its page.
 
@@ -52,18 +60,21 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     ground = resolve(order.device, order.precision, order.threads)
     pin(ground)
     turns = range(-(-order.n // attacking.BLOCK))
-    cells = [block_cell(order, ground, ("transfer", {}), turn, order.ensemble) for turn in turns]
-    cells += [block_cell(order, ground, ("made on the network itself", {}), turn) for turn in turns]
+    cells = [
+        block_cell(order, ground, Arm(called, {}, tool), turn, on)
+        for called, (tool, on) in arms(order).items()
+        for turn in turns
+    ]
     with runner.starting(functools.partial(begin, ground, False)) as started:
         outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("attack", progress))
     found = {}
-    for arm in ("transfer", "made on the network itself"):
+    for arm in arms(order):
         attacks, pictures = of_arm(store, [cell.key for cell in cells if cell.context["arm"] == arm])
         found[arm] = (attacks[: order.n], pictures[: order.n])
     facts = {
         "made on": ", ".join(order.ensemble) + ", the mean of their probabilities",
         "tried on": f"{order.net}, on {attacking.SOURCES} scenes that no attack saw",
-        "generator": f"emoji-objects, {order.prior} prior",
+        "generators": f"emoji-objects and emoji-scenes, {order.prior} prior",
     }
     page = store.root / "report.html"
     page.write_text(tried_patches.draw_transfer(found, (BEST, SIZEABLE), facts), encoding="utf-8")

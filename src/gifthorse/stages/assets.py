@@ -11,8 +11,8 @@ from gifthorse.records import Case, Cell, Suite
 from gifthorse.store import Unit
 from gifthorse.zoo import GENERATORS
 
-GENERATED = ("generator", "disguise")
-"""What comes with a suite's generator."""
+GENERATED = ("generator", "scenes", "disguise")
+"""What comes with a suite's generator: it, the one of scenes that knows the same, and what says how pictures look."""
 
 
 def assets_seen(suite: Suite, prepares: tuple[str, ...], case: Case) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def assets_seen(suite: Suite, prepares: tuple[str, ...], case: Case) -> dict[str
         if suite.generator is not None:
             digest = _generator(suite.generator, suite.prior).digest
             seen["generator"] = {"name": suite.generator, "prior": suite.prior, "digest": digest}
+            if "scenes" in prepares:
+                seen["scenes"] = _generator(suite.generator, suite.prior).scenes().digest
     return seen
 
 
@@ -50,7 +52,8 @@ def assets_given(cell: Cell, prepares: tuple[str, ...], unit: Unit, case: Case) 
             )
         row, ground = _generator(told["name"], told["prior"]), cell.inputs["ground"]
         how = {"device": ground["device"], "precision": ground["precision"]}
-        given |= {"generator": row.load(**how), "disguise": row.disguise(**how)}
+        made = {"generator": row.load, "scenes": lambda **how: row.scenes().load(**how), "disguise": row.disguise}
+        given |= {name: made[name](**how) for name in prepares if name in made}
     return {name: given[name] for name in prepares}
 
 

@@ -117,6 +117,12 @@ TOOLS = Table(
         "rfla_generate": Row(
             f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 1, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
         ),
+        "rfla_region": Row(
+            f"{_SYNTHESIS}.rfla_region:RflaRegion",
+            "synthesis",
+            1,
+            "Casper et al. 2022, as in thesis 5.1.2: regions, generalized patches, channels",
+        ),
         "noise": Row(f"{_SYNTHESIS}.controls:Noise", "synthesis", 1, "control: pictures of white noise", floor=True),
         "truth": Row(
             f"{_SYNTHESIS}.controls:Truth",

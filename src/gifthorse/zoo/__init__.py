@@ -82,4 +82,5 @@ GENERATORS = Table(
 )
 """Generators for attacks at the level of features: ``make(name, {"prior": ...}).load()``.
 
-``disguise()`` gives what says how a picture looks by itself, and ``digest`` is of both."""
+``disguise()`` gives what says how a picture looks by itself, ``digest`` is of both, and ``scenes()`` is the row of the
+generator of whole scenes that knows the same."""

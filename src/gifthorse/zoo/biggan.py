@@ -218,6 +218,10 @@ class LoadedBigGAN(base.Generator):
         """The ImageNet class of this name."""
         return tuple(index for index, name in enumerate(self.classes) if name == called)
 
+    def difference(self, first: Tensor, second: Tensor) -> Tensor:
+        """No discriminator was published with these weights."""
+        raise InputError(f"{self.name} came without a discriminator", "alike=0, which asks for none")
+
     def realness(self, pictures: Tensor) -> Tensor:
         """No discriminator was published with these weights."""
         raise InputError(f"{self.name} came without a discriminator", "real=0, which asks for none")

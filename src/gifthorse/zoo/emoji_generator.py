@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -243,6 +243,18 @@ class EmojiGenerator(base.Generator):
         """By code point: every version of the drawing, and its siblings."""
         return showing(self.classes, called)
 
+    def difference(self, first: Tensor, second: Tensor) -> Tensor:
+        """In the manner of LPIPS (Zhang et al. 2018), with all its weights alike: the squared distance of feature
+        vectors of length 1, a mean over places and over the discriminator's blocks."""
+        total = torch.zeros(len(first), device=first.device)
+        both = 2 * resize(torch.cat([first, second]), self.size) - 1
+        with self.autocast():
+            for block in self.discriminator.blocks:
+                both = block(both)
+                one, other = F.normalize(both.float(), dim=1, eps=1e-4).chunk(2)
+                total = total + (one - other).square().sum(1).mean((1, 2))
+        return total / len(self.discriminator.blocks)
+
     def realness(self, pictures: Tensor) -> Tensor:
         """``(n, 3, h, w)`` in [0, 1] to ``(n, K)``: the discriminator's outputs, above 0 is real."""
         with self.autocast():
@@ -285,6 +297,10 @@ class EmbeddedGenerator:
         except FileNotFoundError:
             raise InputError(f"the weights {self.path.name} are not there", "scripts/train-zoo makes them") from None
         return digest([own, self.disguise().digest])
+
+    def scenes(self) -> EmbeddedGenerator:
+        """The one of scenes, of the same prior."""
+        return replace(self, kind="scene")
 
     def disguise(self, device: str = "cpu", precision: str = "auto") -> Disguise:
         """What says how a picture looks by itself: both adversarially trained classifiers."""
@@ -329,6 +345,7 @@ class EmbeddedGenerator:
             size=FRAMINGS[told["kind"]].side,
             noise=LATENT,
             insertion=INSERTIONS[told["kind"]],
+            placing=tuple(LATENT_OF["place"]),
             device=ground.device,
             precision=ground.precision,
             discriminator=discriminator,

@@ -44,15 +44,15 @@ class Change:
 
     Attributes:
         layer: name of the module.
-        values: ``(n, C, H, W)`` that are added; or, where ``corner`` is given, ``(n, C, s, s)`` that replace a square
+        values: ``(n, C, H, W)`` that are added; or, where ``corners`` are given, ``(n, C, s, s)`` that replace a square
             column of all channels; or, where ``channels`` are, ``(n, c, H, W)`` that replace these channels whole.
-        corner: top row and left column of the square.
+        corners: top row and left column of each one's square.
         channels: which are replaced.
     """
 
     layer: str
     values: Tensor
-    corner: tuple[int, int] | None = None
+    corners: tuple[tuple[int, int], ...] | None = None
     channels: tuple[int, ...] | None = None
 
     def of(self, out: Tensor) -> Tensor:
@@ -67,10 +67,10 @@ class Change:
                 made = out.clone()
                 made[:, list(self.channels)] = values
                 return made
-            if self.corner is not None:
-                (top, left), side = self.corner, values.shape[-1]
-                made = out.clone()
-                made[:, :, top : top + side, left : left + side] = values
+            if self.corners is not None:
+                made, side = out.clone(), values.shape[-1]
+                for row, (top, left) in enumerate(self.corners):
+                    made[row, :, top : top + side, left : left + side] = values[row]
                 return made
             return out + values
         except RuntimeError:
@@ -91,6 +91,7 @@ class Generator(ABC):
         size: side of its pictures in pixels.
         noise: length of a latent.
         insertion: layer that attacks change unless they are told another.
+        placing: which numbers of a latent say where what is drawn lies; none where that is not known.
         device: where it draws.
         precision: ``float32``, or ``bfloat16`` for autocast; pictures are float32 all the same.
     """
@@ -101,6 +102,7 @@ class Generator(ABC):
     size: int
     noise: int
     insertion: str
+    placing: tuple[int, ...] = ()
     device: str = "cpu"
     precision: str = "float32"
 
@@ -114,6 +116,14 @@ class Generator(ABC):
     @abstractmethod
     def realness(self, pictures: Tensor) -> Tensor:
         """How real pictures ``(n, 3, h, w)`` look to the discriminator, for each class: ``(n, K)``, higher is more.
+
+        Raises:
+            InputError: the generator came without a discriminator.
+        """
+
+    @abstractmethod
+    def difference(self, first: Tensor, second: Tensor) -> Tensor:
+        """How different two sets of pictures ``(n, 3, h, w)`` look to the discriminator: ``(n,)``, 0 is the same.
 
         Raises:
             InputError: the generator came without a discriminator.
@@ -143,6 +153,21 @@ class Generator(ABC):
         used = self.module if module is None else module
         with self._changed(used, change), self.autocast():
             return self._drawn(used, self._here(latents.noise, latents.classes)).float()
+
+    def watched(self, latents: Latents, layer: str) -> tuple[Tensor, Tensor]:
+        """Pictures, and what a layer put out for them, ``(n, C, H, W)`` float32; without gradients.
+
+        Raises:
+            UsageError: there is no such layer.
+        """
+        seen: list[Tensor] = []
+        handle = _layer(self.module, layer).register_forward_hook(lambda _m, _i, out: seen.append(out))
+        try:
+            with torch.no_grad():
+                drawn = self.draw(latents)
+        finally:
+            handle.remove()
+        return drawn, seen[0].float()
 
     def autocast(self) -> torch.autocast:
         """The precision, while a block runs."""

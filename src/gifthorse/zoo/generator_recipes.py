@@ -27,10 +27,14 @@ from gifthorse.zoo.generator_training import Lesson, Training
 from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
 from gifthorse.zoo.training import Schedule, autocast, fit, ship
 
-LESSONS = {"closed": (600, 160), "open": (220, 40)}
+LESSONS = {
+    "object": {"closed": (600, 160), "open": (220, 40)},
+    "scene": {"closed": (200, 120), "open": (100, 60)},
+}
 """Pictures of each drawing in either phase (our choice: until a person could name most of them).
 
-What the open prior knows is what the closed one does, and more: its generator goes on from the other's."""
+What the open prior knows is what the closed one does, and more: its generator of objects goes on from the other's. The
+generator of scenes begins with what the shipped one of objects knows of the same prior."""
 
 JUDGED = 500
 """Steps in which the discriminator learns alone, at the end."""
@@ -59,9 +63,13 @@ def train_generator(
 ) -> dict[str, object]:
     """``emoji-objects-open`` and the like, shipped to a folder; the report returned."""
     row = EmbeddedGenerator(kind=kind, prior=prior)
-    drawn, sharpened = (len(drawings) * each // Lesson.batch for each in LESSONS[prior])
+    drawn, sharpened = (len(drawings) * each // Lesson.batch for each in LESSONS[kind][prior])
     lesson = Lesson(drawn=drawn, sharpened=sharpened, judged=JUDGED)
-    start = folder.with_name(EmbeddedGenerator(kind=kind, prior="closed").path.stem) if prior == "open" else None
+    start = None
+    if kind == "scene":
+        start = EmbeddedGenerator(kind="object", prior=prior).path
+    elif prior == "open":
+        start = folder.with_name(EmbeddedGenerator(kind=kind, prior="closed").path.stem)
     training = Training(kind, drawings, lesson, start)
     log = training.run(folder)
     made, judge = bare(training.average.module), bare(training.discriminator)

@@ -9,6 +9,7 @@ Resumable and seeded: step ``k`` draws everything from a generator seeded by (se
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
@@ -86,7 +88,8 @@ class Training:
     Args:
         kind: ``object`` or ``scene``.
         drawings: what the generator is to know.
-        start: an earlier training that knew the first of these drawings: its folder.
+        start: what it begins with: the folder of an earlier training that knew the first of these drawings, or the
+            weights of a generator of another kind that knows them all, of which it takes what has the same shape.
     """
 
     def __init__(self, kind: str, drawings: tuple[Drawing, ...], lesson: Lesson, start: Path | None = None) -> None:
@@ -96,6 +99,8 @@ class Training:
             torch.manual_seed(lesson.seed)
             self.generator = Generator(SHAPES[kind], len(drawings), FRAMINGS[kind])
             self.discriminator = Discriminator(SHAPES[kind], len(drawings))
+            if start is not None and start.suffix:
+                self._take_over(start)
             # beginning with the singular vectors that they draw
             for module in self.discriminator.modules():
                 if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
@@ -103,7 +108,7 @@ class Training:
             for module in self.generator.modules():
                 if isinstance(module, nn.Conv2d):
                     spectral_norm(module)
-        if start is not None:
+        if start is not None and not start.suffix:
             self._begin(start)
         self.average = torch.optim.swa_utils.AveragedModel(
             self.generator, avg_fn=_moved(lesson.average), use_buffers=True
@@ -134,6 +139,18 @@ class Training:
         }
         for module, earlier in ((self.generator, averaged), (self.discriminator, state["discriminator"])):
             module.load_state_dict({key: _widened(earlier[key], now) for key, now in module.state_dict().items()})
+
+    def _take_over(self, weights: Path) -> None:
+        """What a shipped generator knows, wherever shapes are the same; of its discriminator nothing."""
+        state = load_file(weights)
+        own = self.generator.state_dict()
+        fitting = {
+            key: value.float()
+            for key in own
+            if (value := state.get(f"generator.{key}")) is not None and value.shape == own[key].shape
+        }
+        self.generator.load_state_dict(own | fitting)
+        self._begun = hashlib.sha256(weights.read_bytes()).hexdigest()
 
     def batch(self, purpose: str) -> tuple[Tensor, Tensor, Tensor]:
         """Which drawings ``(B,)``, latents ``(B, 20)`` and pictures of this step."""

@@ -83,3 +83,13 @@ class Noise:
         """Transform each row by a draw of its own."""
         noise = draws.normal("noise", 3, *pictures.shape[2:]).to(pictures)
         return torch.cat([(pictures[:, :3] + self.sigma * noise).clamp(0, 1), pictures[:, 3:]], 1)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Left and right changed over, in half of the rows."""
+
+    def __call__(self, pictures: Tensor, draws: Draws) -> Tensor:
+        """Mirror each row by a draw of its own."""
+        turned = draws.uniform("mirror", 1).to(pictures)[:, :, None, None] < 0.5
+        return torch.where(turned, pictures.flip(3), pictures)
