@@ -29,7 +29,7 @@ from gifthorse.zoo.training import Schedule, autocast, fit, ship
 
 LESSONS = {
     "object": {"closed": (600, 160), "open": (220, 40)},
-    "scene": {"closed": (200, 120), "open": (100, 60)},
+    "scene": {"closed": (120, 60), "open": (60, 30)},
 }
 """Pictures of each drawing in either phase (our choice: until a person could name most of them).
 
