@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.zoo.disguise import Disguise
@@ -13,6 +13,12 @@ from gifthorse.zoo.posed import LATENT, Framing
 
 NAMES = ("emoji/1f34e", "emoji/1f34e~0", "emoji/1f41d", "emoji/1f697", "texture/grass", "emoji/1f415")
 """An apple, another hand's apple, a bee (a class of the emoji world), a car, grass and a dog (another class)."""
+
+SIDE = 16
+"""Of its pictures, and of the images of the network beside it."""
+
+CALLED = ("apple", "bee", "dog", "wolf")
+"""The classes of that network."""
 
 SHAPE = Shape(widths=(12, 10, 8), ground=(6, 6, 6), embedding=6, seen=(6, 8))
 FRAMING = Framing(side=16, sizes=(0.75, 1.05), turn=20, hue=18, reach=1.0)
@@ -50,3 +56,21 @@ def disguise(seed: int = 0, device: str = "cpu") -> Disguise:
             for module in modules
         )
     )
+
+
+class Colours(nn.Module):
+    """Logits are linear in the mean colour of each quarter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(12, len(CALLED), bias=False)
+        self.fc.weight.data = torch.randn(len(CALLED), 12, generator=torch.Generator().manual_seed(4)) * 6
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(nn.functional.adaptive_avg_pool2d(x, 2).flatten(1))
+        return out
+
+
+def network() -> Classifier:
+    """Of 16 x 16 images."""
+    return Classifier(Colours(), classes=CALLED, size=SIDE, device="cpu", precision="float32")

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fixtures_generator import NAMES, disguise, generator
+from fixtures_generator import NAMES, SIDE, disguise, generator, network
 from fixtures_nets import one_thread, pictures
-from torch import Tensor, nn
+from torch import nn
 
-from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
 from gifthorse.randomness import generator as seeded
 from gifthorse.tools.synthesis.base import Clean, Task, brief
@@ -23,27 +22,8 @@ from gifthorse.zoo.generator import Change, Latents
 
 __all__ = ["one_thread"]
 
-SIZE = 16
 STILL: dict[str, Any] = dict.fromkeys(("degrees", "scale", "brightness", "contrast", "saturation", "hue", "noise"), 0.0)
 PLAIN: dict[str, Any] = STILL | {"variation": 0.0, "real": 0.0, "sure": 0.0, "unlike": 0.0, "layer": "drawing.blocks.0"}
-CALLED = ("apple", "bee", "dog", "wolf")
-
-
-class Colours(nn.Module):
-    """Logits are linear in the mean colour of each quarter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(12, len(CALLED), bias=False)
-        self.fc.weight.data = torch.randn(len(CALLED), 12, generator=torch.Generator().manual_seed(4)) * 6
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc(nn.functional.adaptive_avg_pool2d(x, 2).flatten(1))
-        return out
-
-
-def network() -> Classifier:
-    return Classifier(Colours(), classes=CALLED, size=SIZE, device="cpu", precision="float32")
 
 
 def assets() -> dict[str, Any]:
@@ -51,7 +31,7 @@ def assets() -> dict[str, Any]:
 
 
 def task(target: int, n: int = 3) -> Task:
-    clean = pictures(8, size=SIZE)
+    clean = pictures(8, size=SIDE)
     return Task(
         classifier=network(), target=target, sources=None, clean=Clean(fit=clean[:6], screen=clean[6:]), n=n,
         budget=500, seed=5, assets=assets(),
@@ -60,7 +40,7 @@ def task(target: int, n: int = 3) -> Task:
 
 def test_the_four_regularisers_by_hand() -> None:
     weights = Looks(variation=0.7, real=0.3, sure=0.2, unlike=0.5, quantile=0.5, shown=1)
-    about, shown = task(1), pictures(3, channels=4, size=SIZE, seed=2)
+    about, shown = task(1), pictures(3, channels=4, size=SIDE, seed=2)
     shown[:, 3] = 1.0
     found = Look(about, weights, (), about.assets["generator"], about.assets["disguise"])(shown)
     judge, told = about.assets["generator"], about.assets["disguise"]
@@ -84,15 +64,15 @@ def test_each_regulariser_can_be_switched_off_and_does_what_it_says(weight: str)
     order: dict[str, Any] = {"n": 2, "keep": 2, "budget": 400, "assets": assets()}
     looks = Looks(**none | {weight: 1.0}, quantile=0.5, shown=1)
     measure = Look(task(1, 2), looks, (), generator(), disguise())
-    free, held = (each(network(), *brief(1, pictures(8, size=SIZE)), **order).pictures for each in (tool, strong))
+    free, held = (each(network(), *brief(1, pictures(8, size=SIDE)), **order).pictures for each in (tool, strong))
     assert float(measure(held).mean()) < float(measure(free).mean())
 
 
 def test_a_patch_is_perturbed_as_in_a_loop_of_its_own() -> None:
     """One finding, one step after the other: Adam on what is added, noise and class vector at a fortieth."""
     steps, rate = 4, 0.05
-    tool = RflaPerturb(**PLAIN, steps=steps, learning_rate=rate, screenings=1, screen=1, side=SIZE, truncation=0.4)
-    told, clean = brief(1, pictures(8, size=SIZE))
+    tool = RflaPerturb(**PLAIN, steps=steps, learning_rate=rate, screenings=1, screen=1, side=SIDE, truncation=0.4)
+    told, clean = brief(1, pictures(8, size=SIDE))
     found = tool(network(), told, clean, n=2, keep=2, budget=500, seed=5, assets=assets())
     made, net = generator(), network()
     for finding in range(2):
@@ -143,7 +123,7 @@ def test_a_generator_is_retrained_towards_the_target_and_its_original_stays() ->
     given = assets()
     before = given["generator"].draw(given["generator"].of_class([torch.Generator().manual_seed(1)]))
     tool = RflaGenerate(**STILL, variation=0.0, real=0.0, sure=0.0, unlike=0.0, steps=20, learning_rate=0.02)
-    told = brief(1, pictures(8, size=SIZE))
+    told = brief(1, pictures(8, size=SIDE))
     short = RflaGenerate(**STILL, variation=0.0, real=0.0, sure=0.0, unlike=0.0, steps=1, learning_rate=1e-6)
     order: dict[str, Any] = {"n": 3, "keep": 3, "budget": 500, "assets": given}
     first, last = (sum(f.loss for f in each(network(), *told, **order).findings) / 3 for each in (short, tool))
@@ -156,7 +136,7 @@ def test_without_the_diversity_term_findings_are_more_alike() -> None:
     def apart(weight: float) -> float:
         tool = RflaGenerate(**STILL, start="mixed", variation=0.0, diversity=weight, steps=30, learning_rate=0.02)
         order: dict[str, Any] = {"n": 3, "keep": 3, "budget": 600, "assets": assets()}
-        return float(spread(tool(network(), *brief(1, pictures(8, size=SIZE)), **order).pictures).mean())
+        return float(spread(tool(network(), *brief(1, pictures(8, size=SIDE)), **order).pictures).mean())
 
     assert apart(20.0) > 1.5 * apart(0.0)
 
@@ -180,7 +160,7 @@ def test_a_distribution_is_learnt_and_findings_are_of_their_own_latents() -> Non
     assert not torch.equal(first, second)
 
 
-@pytest.mark.parametrize("tool", [RflaPerturb(side=SIZE + 1), RflaGenerate(side=SIZE + 1)])
+@pytest.mark.parametrize("tool", [RflaPerturb(side=SIDE + 1), RflaGenerate(side=SIDE + 1)])
 def test_a_patch_that_does_not_fit_is_refused(tool: RflaPerturb | RflaGenerate) -> None:
-    with pytest.raises(Refusal, match=f"{SIZE + 1} pixels does not fit into the {SIZE}"):
-        tool(network(), *brief(1, pictures(8, size=SIZE)), n=1, keep=1, budget=200, assets=assets())
+    with pytest.raises(Refusal, match=f"{SIDE + 1} pixels does not fit into the {SIDE}"):
+        tool(network(), *brief(1, pictures(8, size=SIDE)), n=1, keep=1, budget=200, assets=assets())
