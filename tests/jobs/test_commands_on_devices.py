@@ -75,6 +75,7 @@ def test_copy_paste(bees: Path, device: str, capsys: pytest.CaptureFixture[str])
         ("physical", "--n", "2"),
         ("transfer", "--n", "2", "--ensemble", "emoji-vgg,emoji-mobile"),
         ("sources", "--n", "2", "--sources", "bee,owl"),
+        ("capabilities", "--n", "2", "--arms", "rfla_region,tabor,noise"),
     ],
     ids=lambda arguments: arguments[0],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from gifthorse.classifier import Classifier
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import InputError
-from gifthorse.jobs import attacking
+from gifthorse.jobs import attacking, capabilities
 from gifthorse.records import Crossed, Images
-from gifthorse.report import crossed, tried_patches
-from gifthorse.zoo import NETWORKS
+from gifthorse.report import capable, crossed, tried_patches
+from gifthorse.zoo import ENCODERS, NETWORKS
 from gifthorse.zoo.ensemble import ensemble
 
 __all__ = ["one_thread", "small"]
@@ -134,3 +135,45 @@ def test_misuse_is_named(
 ) -> None:
     assert code(*arguments) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_table_of_what_each_tool_can_do(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tools = ["rfla_region", "adversarial_patch", "fourier_inner", "noise"]
+    assert code("capabilities", "--n", "3", "--arms", ",".join(tools), "--json") == 0
+    told = json.loads(capsys.readouterr().out)["tools"]
+    assert list(told) == tools
+    for row in told.values():
+        assert list(row) == ["targeted", "universal", "disguised", "physical", "transferable", "copy/paste"]
+        assert all(low <= value <= high for value, low, high in row.values())
+        assert all(0 <= value <= 1 for name, (value, _, _) in row.items() if name != "copy/paste")
+    html = (small / "runs" / "experiment-capabilities" / "report.html").read_text()
+    for words in ("copy/paste", "a picture for", "looks like"):
+        assert words in html
+    assert code("capabilities", "--arms", "rfla") == 2
+    assert "there is no synthesis tool 'rfla'" in capsys.readouterr().err
+    assert code("capabilities", "--net", "emoji-vgg") == 2
+
+
+def test_a_row_of_that_table_by_hand() -> None:
+    def proof(hits: int, **rest: Any) -> capable.Proof:
+        told: dict[str, Any] = {
+            "aimed": "bee", "hits": hits, "n": 10, "confidence": 0.5, "disguised": True, "alone": "fly",
+            "physical": 0.2, "transferred": 0.1, "guess": "gift", "guessed": 0.3,
+        }  # fmt: skip
+        return capable.Proof(**told | rest)
+
+    row = capable.cells([proof(5), proof(4), proof(9, disguised=False, guessed=-0.3)])
+    assert row["targeted"].value == pytest.approx(2 / 3), "at least half of the scenes"
+    assert row["universal"].value == pytest.approx(0.6)
+    assert row["disguised"].value == pytest.approx(2 / 3)
+    assert row["copy/paste"].value == pytest.approx(0.1)
+
+
+def test_a_guess_is_the_nearest_drawing_that_does_not_show_the_target() -> None:
+    guesses = capabilities.Guesses(ENCODERS.make("emoji-encoder").load())
+    index = guesses.names.index("emoji/1f41d")
+    bee = guesses._pictures[index]
+    assert guesses.of(bee, "banjo")[0] == "emoji/1f41d"
+    name, drawing = guesses.of(bee, "bee")
+    assert name != "emoji/1f41d"
+    assert drawing.shape == (4, 48, 48)

@@ -35,7 +35,7 @@ class CopyPasteOptions(OwnOptions):
     budget: int = 4_000
     """Images forwarded plus images backpropagated, for each method."""
     generator: str = "emoji-objects"
-    """What draws adversaries: a name of the zoo, or a folder with a BigGAN-deep."""
+    """What draws adversaries: a name of the zoo, such as emoji-objects@prior=closed, or a folder with a BigGAN-deep."""
     out: Path = Path("copy-paste.html")
     """Where the page goes. A guess is written to NAME.guess.json beside it, before it is measured."""
 

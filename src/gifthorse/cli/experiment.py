@@ -25,9 +25,9 @@ class ExperimentOptions:
     net: str = "emoji-resnet"
     """Network of the emoji world that is attacked, or that patches are tried on."""
     n: int | None = None
-    """Disguised patches of each arm (60), patches (64 and 100), or patches of each source (5)."""
+    """Disguised patches of each arm (60), patches (64 and 100), patches of each source (5), or targets (12)."""
     arms: str | None = None
-    """Of disguise: arms, separated by commas."""
+    """Of disguise: arms, separated by commas; of capabilities: tools."""
     ensemble: str | None = None
     """Of transfer: the networks that patches are made on, separated by commas."""
     target: str | None = None
@@ -80,9 +80,10 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
     transfer: patches made on several networks, tried on one that was held out (A.1).
     sources: patches made on scenes of one class, tried on those of others.
     physical: the best patches on a sheet to print, and printed and photographed, simulated (5.1.3).
+    capabilities: what the pictures of each synthesis tool can do, a figure in each cell (Table 5.1).
 
     Args:
-        name: which one: disguise, transfer, sources or physical.
+        name: which one: disguise, transfer, sources, physical or capabilities.
 
     Examples:
         gifthorse experiment disguise
@@ -90,6 +91,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
         gifthorse experiment transfer --ensemble emoji-vgg,emoji-mobile
         gifthorse experiment sources --target fly --sources bee,mosquito,owl
         gifthorse experiment physical --photos my-photographs
+        gifthorse experiment capabilities --arms rfla_perturb,rfla_region,adversarial_patch
     """
     if name not in EXPERIMENTS:
         raise UsageError(f"there is no experiment {name!r}", nearest(name, EXPERIMENTS))

@@ -38,8 +38,8 @@ class SynthesiseOptions(OwnOptions):
     seconds: float | None = None
     """Time for each method, instead of a budget: another run need not give the same pictures."""
     generator: str = "emoji-objects"
-    """What methods that draw through a generator draw with: a name of the zoo, or a folder with a BigGAN-deep
-    (config.json and pytorch_model.bin or model.safetensors)."""
+    """What methods that draw through a generator draw with: a name of the zoo, such as emoji-objects@prior=closed, or a
+    folder with a BigGAN-deep (config.json and pytorch_model.bin or model.safetensors)."""
     out: Path = Path("pictures.html")
     """Where the page goes."""
 

@@ -130,7 +130,7 @@ def block_cell(order: Order, ground: Ground, arm: Arm, turn: int, attacked: tupl
         "classifier": from_zoo(order.net, ground).digest,
         "attacked": [[name, from_zoo(name, ground).digest] for name in on],
         "assets": {"prior": order.prior, "digest": row.digest}
-        | ({"scenes": row.scenes().digest} if arm.tool == "rfla_region" else {}),
+        | ({"scenes": row.scenes().digest} if "scenes" in TOOLS.load(arm.tool).prepares else {}),
         "ground": plain(ground),
         "seed": order.seed,
         "block": [turn, BLOCK],
@@ -161,7 +161,8 @@ def attack(store: Store, made: Cell, draft: Draft) -> Attacks:
         for place in range(turn * count, (turn + 1) * count):
             target, seed = target_of(told["seed"], place, len(network.classes)), 1_000_003 * told["seed"] + place
             fit, report = scenes(told["seed"], told["scenes"], target)
-            budget = told["budget"] + tool.screen * tool.screenings
+            # what screening takes comes on top; a tool that only screens has no number of screenings
+            budget = told["budget"] + getattr(tool, "screen", 1) * getattr(tool, "screenings", 1)
             found = tool(attacked, *brief(target, fit), n=1, keep=1, budget=budget, seed=seed, assets=assets)
             attacks.append(_tried(network, proxy, target, (found.pictures, found.findings[0]), report))
             pictures.append(to_uint8(found.pictures))

@@ -19,5 +19,9 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "gifthorse.jobs.physical",
         "the best patches on a sheet to print, and printed and photographed, simulated (thesis 5.1.3)",
     ),
+    "capabilities": (
+        "gifthorse.jobs.capabilities",
+        "what the pictures of each synthesis tool can do, a figure in each cell (thesis, Table 5.1)",
+    ),
 }
 """Name to the module with its ``Order`` and ``carry_out``, and one line about it."""

@@ -169,15 +169,15 @@ def assets(named: str, ground: Ground) -> dict[str, Any]:
     """A generator and what says how its pictures look: the embedded one's, or a BigGAN's, which has no such thing.
 
     Args:
-        named: a name of the zoo, or a folder.
+        named: a name of the zoo, with settings of its own such as ``@prior=closed``, or a folder.
         ground: device and precision.
 
     Raises:
         UsageError: it is neither.
         InputError: the folder holds something else.
     """
-    if named in GENERATORS:
-        row = GENERATORS.make(named)
+    if base(named) in GENERATORS:
+        row = GENERATORS.make(base(named), own_settings(named))
         return {
             "generator": row.load(device=ground.device, precision=ground.precision),
             "scenes": row.scenes().load(device=ground.device, precision=ground.precision),
