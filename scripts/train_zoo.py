@@ -14,11 +14,12 @@ import torch
 from gifthorse.suites import suite
 from gifthorse.suites.priors import generated
 from gifthorse.zoo import generator_recipes, recipes
-from gifthorse.zoo.emoji_generator import PRIORS, SHAPES
+from gifthorse.zoo.emoji_generator import PRIORS
 from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiResNet, EmojiVGG
 from gifthorse.zoo.emoji_wide import KINDS
 from gifthorse.zoo.encoder_recipe import train_encoder
+from gifthorse.zoo.generator_networks import SHAPES
 from gifthorse.zoo.posed import Drawing
 
 WORK = Path(__file__).parent.parent / "build" / "train-zoo"

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.zoo.disguise import Disguise
-from gifthorse.zoo.emoji_generator import Discriminator, EmojiGenerator, Generator, Shape
+from gifthorse.zoo.emoji_generator import EmojiGenerator
 from gifthorse.zoo.emoji_networks import ResNet
+from gifthorse.zoo.generator_networks import Discriminator, Generator, Shape
 from gifthorse.zoo.posed import LATENT, Framing
 
 NAMES = ("emoji/1f34e", "emoji/1f34e~0", "emoji/1f41d", "emoji/1f697", "texture/grass", "emoji/1f415")

@@ -12,8 +12,9 @@ from fixtures_nets import one_thread
 from gifthorse.errors import InputError, UsageError
 from gifthorse.zoo import generator_recipes as recipes
 from gifthorse.zoo import generator_training
-from gifthorse.zoo.emoji_generator import EmbeddedGenerator, Shape
+from gifthorse.zoo.emoji_generator import EmbeddedGenerator
 from gifthorse.zoo.emoji_wide import EmojiWide
+from gifthorse.zoo.generator_networks import Shape
 from gifthorse.zoo.generator_training import Lesson, Training, distance
 from gifthorse.zoo.posed import Drawing
 from gifthorse.zoo.training import Schedule

@@ -5,6 +5,7 @@ Run by ``scripts/train-zoo``, which says what a generator may know: that depends
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from gifthorse.zoo.emoji_networks import MEAN, STD, EmojiResNet
 from gifthorse.zoo.emoji_wide import EmojiWide
 from gifthorse.zoo.encoder import EmojiEncoder
 from gifthorse.zoo.generator_measures import measured, recognised
+from gifthorse.zoo.generator_networks import SHARED
 from gifthorse.zoo.generator_training import Lesson, Training
 from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
 from gifthorse.zoo.training import Schedule, autocast, fit, ship
@@ -34,7 +36,7 @@ LESSONS = {
 """Pictures of each drawing in either phase (our choice: until a person could name most of them).
 
 What the open prior knows is what the closed one does, and more: its generator of objects goes on from the other's. The
-generator of scenes begins with what the shipped one of objects knows of the same prior."""
+generator of scenes has what makes drawings from the shipped one of objects of the same prior, and learns the rest."""
 
 JUDGED = 500
 """Steps in which the discriminator learns alone, at the end."""
@@ -88,6 +90,14 @@ def train_generator(
         "log": log[:: max(1, len(log) // LINES)] + log[-1:],
     }
     told = {"kind": kind, "prior": prior, "drawings": json.dumps(names)}
+    if kind == "scene":
+        state = {
+            key: value
+            for key, value in state.items()
+            if not key.startswith(tuple(f"generator.{name}." for name in SHARED))
+        }
+        path = EmbeddedGenerator(prior=prior).path
+        told["shared"] = f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}"
     ship(state, row.path.stem, report, weights, halved=True, told=told)
     shipped = row.load(weights / row.path.name)
     report |= {"measured": measured(shipped, kind, EmojiEncoder().load())}

@@ -25,7 +25,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gifthorse.errors import InputError
 from gifthorse.randomness import generator
 from gifthorse.records import digest
-from gifthorse.zoo.emoji_generator import INSERTIONS, SHAPES, Discriminator, Generator
+from gifthorse.zoo.generator_networks import INSERTIONS, SHAPES, SHARED, Discriminator, Generator
 from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
 from gifthorse.zoo.training import Checkpoint, autocast
 
@@ -89,7 +89,8 @@ class Training:
         kind: ``object`` or ``scene``.
         drawings: what the generator is to know.
         start: what it begins with: the folder of an earlier training that knew the first of these drawings, or the
-            weights of a generator of another kind that knows them all, of which it takes what has the same shape.
+            weights of a generator of another kind that knows them all: how that one makes drawings is taken over and
+            stays as it is.
     """
 
     def __init__(self, kind: str, drawings: tuple[Drawing, ...], lesson: Lesson, start: Path | None = None) -> None:
@@ -99,14 +100,14 @@ class Training:
             torch.manual_seed(lesson.seed)
             self.generator = Generator(SHAPES[kind], len(drawings), FRAMINGS[kind])
             self.discriminator = Discriminator(SHAPES[kind], len(drawings))
-            if start is not None and start.suffix:
-                self._take_over(start)
+            self._kept = self._take_over(start) if start is not None and start.suffix else []
             # beginning with the singular vectors that they draw
             for module in self.discriminator.modules():
                 if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
                     spectral_norm(module)
+            kept = {module for part in self._kept for module in part.modules()}
             for module in self.generator.modules():
-                if isinstance(module, nn.Conv2d):
+                if isinstance(module, nn.Conv2d) and module not in kept:
                     spectral_norm(module)
         if start is not None and not start.suffix:
             self._begin(start)
@@ -115,8 +116,9 @@ class Training:
         )
         for module in (self.generator, self.discriminator, self.average):
             module.to(memory_format=torch.channels_last)
-        self._draws = torch.optim.Adam(self.generator.parameters(), lr=lesson.rate, betas=(0.9, 0.99))
-        self._sharpens = torch.optim.Adam(self.generator.parameters(), lr=lesson.adversarial_rate, betas=(0.0, 0.99))
+        learnt = [p for p in self.generator.parameters() if p.requires_grad]
+        self._draws = torch.optim.Adam(learnt, lr=lesson.rate, betas=(0.9, 0.99))
+        self._sharpens = torch.optim.Adam(learnt, lr=lesson.adversarial_rate, betas=(0.0, 0.99))
         self._judges = torch.optim.Adam(
             self.discriminator.parameters(), lr=2 * lesson.adversarial_rate, betas=(0.0, 0.99)
         )
@@ -140,17 +142,17 @@ class Training:
         for module, earlier in ((self.generator, averaged), (self.discriminator, state["discriminator"])):
             module.load_state_dict({key: _widened(earlier[key], now) for key, now in module.state_dict().items()})
 
-    def _take_over(self, weights: Path) -> None:
-        """What a shipped generator knows, wherever shapes are the same; of its discriminator nothing."""
-        state = load_file(weights)
-        own = self.generator.state_dict()
-        fitting = {
-            key: value.float()
-            for key in own
-            if (value := state.get(f"generator.{key}")) is not None and value.shape == own[key].shape
-        }
-        self.generator.load_state_dict(own | fitting)
+    def _take_over(self, weights: Path) -> list[nn.Module]:
+        """Begin with a shipped generator's weights, wherever shapes are the same, and freeze what makes drawings.
+
+        Returns:
+            The modules that stay as they are.
+        """
+        state, own = load_file(weights), self.generator.state_dict()
+        given = {key: state[f"generator.{key}"].float() for key in own if f"generator.{key}" in state}
+        self.generator.load_state_dict(own | {k: v for k, v in given.items() if v.shape == own[k].shape})
         self._begun = hashlib.sha256(weights.read_bytes()).hexdigest()
+        return [self.generator.get_submodule(name).requires_grad_(False) for name in SHARED]
 
     def batch(self, purpose: str) -> tuple[Tensor, Tensor, Tensor]:
         """Which drawings ``(B,)``, latents ``(B, 20)`` and pictures of this step."""
@@ -163,6 +165,8 @@ class Training:
         """One step; returns its losses."""
         self.generator.train()
         self.discriminator.train()
+        for part in self._kept:
+            part.eval()
         if self.done >= self.lesson.drawn + self.lesson.sharpened:
             found = self._judge()
         else:
