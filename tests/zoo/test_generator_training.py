@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from fixtures_nets import one_thread
+from safetensors import safe_open
 
 from gifthorse.errors import InputError, UsageError
 from gifthorse.zoo import generator_recipes as recipes
 from gifthorse.zoo import generator_training
 from gifthorse.zoo.emoji_generator import EmbeddedGenerator
 from gifthorse.zoo.emoji_wide import EmojiWide
-from gifthorse.zoo.generator_networks import Shape
+from gifthorse.zoo.generator_networks import SHARED, Shape
 from gifthorse.zoo.generator_training import Lesson, Training, distance
 from gifthorse.zoo.posed import Drawing
 from gifthorse.zoo.training import Schedule
@@ -22,17 +24,20 @@ from gifthorse.zoo.training import Schedule
 __all__ = ["one_thread"]
 
 KNOWN = tuple(Drawing(art=f"emoji/{code}") for code in ("1f34e", "1f41d", "1f697", "1f415"))
+FILE = "emoji-objects-closed.safetensors"
 SMALL = Shape(widths=(12, 12, 10, 8), ground=(6, 6, 6, 6), embedding=6, seen=(6, 8))
+SHAPES = {"object": SMALL, "scene": replace(SMALL, ground=(6, 6, 6, 6, 6), seen=(6, 8, 8))}
 LESSON = Lesson(drawn=6, sharpened=6, judged=6, batch=8, warm=2, every=3)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator_training, "SHAPES", {"object": SMALL})
-    monkeypatch.setattr(recipes, "LESSONS", {"object": {"closed": (96, 96)}})
+    monkeypatch.setattr(generator_training, "SHAPES", SHAPES)
+    monkeypatch.setattr(recipes, "LESSONS", {kind: {"closed": (96, 96)} for kind in SHAPES})
     monkeypatch.setattr(recipes, "JUDGED", 6)
     monkeypatch.setattr(recipes, "measured", lambda made, kind, encoder: {"of": made.name})
-    monkeypatch.setattr("gifthorse.zoo.emoji_generator.SHAPES", {"object": SMALL})
+    monkeypatch.setattr(recipes, "recognised", lambda made, classifier: {"value": 0.5})
+    monkeypatch.setattr("gifthorse.zoo.emoji_generator.SHAPES", SHAPES)
 
 
 def trained(folder: Path) -> Training:
@@ -124,6 +129,34 @@ def test_a_training_goes_on_from_one_that_knew_less(tmp_path: Path) -> None:
     assert second.identity != Training("object", more, LESSON).identity
     with pytest.raises(InputError, match="train what this one starts from first"):
         Training("object", more, LESSON, tmp_path / "nowhere")
+
+
+def test_scenes_share_what_makes_drawings_with_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gifthorse.zoo.emoji_generator.WEIGHTS", tmp_path)
+    recipes.train_generator("object", "closed", KNOWN, tmp_path / "work" / "objects", tmp_path)
+    report = recipes.train_generator("scene", "closed", KNOWN, tmp_path / "work" / "scenes", tmp_path)
+    objects = EmbeddedGenerator(prior="closed").load(device="cpu", precision="float32")
+    scenes = EmbeddedGenerator(prior="closed").scenes().load(device="cpu", precision="float32")
+    assert (scenes.name, scenes.size, report["network"]) == ("emoji-scenes-closed", 64, "emoji-scenes-closed")
+    for name in SHARED:
+        one, other = (dict(each.module.get_submodule(name).state_dict()) for each in (objects, scenes))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one), name
+    with safe_open(EmbeddedGenerator(prior="closed").scenes().path, "pt") as file:
+        assert not [key for key in file.keys() if key.startswith("generator.drawing")]  # noqa: SIM118
+    latents = scenes.of_class([torch.Generator().manual_seed(3)])
+    again = Training("scene", KNOWN, replace(LESSON, batch=64, warm=200, every=100), objects_file := tmp_path / FILE)
+    again.run(tmp_path / "again")
+    with torch.no_grad():
+        wanted = recipes.bare(again.average.module.eval())(latents.noise, latents.classes)
+    assert torch.allclose(scenes.draw(latents), wanted, atol=0.01)
+    assert scenes.digest not in (objects.digest, hashlib.sha256(objects_file.read_bytes()).hexdigest())
+    objects_file.write_bytes(objects_file.read_bytes() + b" ")
+    with pytest.raises(InputError, match=f"needs the {FILE} that it was trained with"):
+        EmbeddedGenerator(prior="closed").scenes().load()
+    objects_file.unlink()
+    with pytest.raises(InputError, match="weights of one training"):
+        EmbeddedGenerator(prior="closed").scenes().load()
 
 
 def test_wrong_weights_and_names_are_refused(tmp_path: Path) -> None:
