@@ -232,7 +232,7 @@ def square(dots: Sequence[Dot], label: str, names: tuple[str, str]) -> Markup:
         label: the drawing in words.
         names: of what goes rightwards and of what goes upwards.
     """
-    height, top, foot = 320, 24, 40
+    height, top, foot = 332, 36, 40
     room = height - top - foot
     parts = [f'<text x="0" y="12">{escape(visible(names[1]))}</text>']
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):
