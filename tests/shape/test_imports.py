@@ -36,7 +36,7 @@ FLOORS = [
     {"images", "gates", "checkpoints"},
     {"runner"},
     {"store"},
-    {"units"},
+    {"units", "embeddings"},
     {"claims", "disk"},
     {"registry"},
     {"records"},
