@@ -33,8 +33,6 @@ def brute(vectors: np.ndarray, ids: list[str], query: np.ndarray, k: int) -> tup
     asked = query.astype(np.float64) / np.sqrt((query.astype(np.float64) ** 2).sum())
     values = [-float((unit.astype(np.float64) * asked).sum()) for unit in units]
     found = sorted(zip(values, ids, strict=True))
-        (-float((unit.astype(np.float64) * asked).sum()), name) for unit, name in zip(units, ids, strict=True)
-    )
     return [name for _, name in found[:k]], [-value for value, _ in found[:k]]
 
 
