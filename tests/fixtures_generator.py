@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
 import torch
+from fixtures_nets import BUILDS, classifier, pictures
 from torch import Tensor, nn
 
-from gifthorse.classifier import Classifier
+from gifthorse.classifier import Classifier, bfloat16_is_fast
+from gifthorse.errors import Refusal
+from gifthorse.images import to_uint8
+from gifthorse.zoo.candidates import Candidates
 from gifthorse.zoo.disguise import Disguise
 from gifthorse.zoo.emoji_generator import EmojiGenerator
 from gifthorse.zoo.emoji_networks import ResNet
 from gifthorse.zoo.generator_networks import Discriminator, Generator, Shape
+from gifthorse.zoo.patch_pool import MadePatches
 from gifthorse.zoo.posed import LATENT, Framing
 
 NAMES = ("emoji/1f34e", "emoji/1f34e~0", "emoji/1f41d", "emoji/1f697", "texture/grass", "emoji/1f415")
@@ -57,6 +69,23 @@ def disguise(seed: int = 0, device: str = "cpu") -> Disguise:
             for module in modules
         )
     )
+
+
+@functools.cache
+def candidates() -> Candidates:
+    """Sixty smooth patches, embedded by every network of :mod:`fixtures_nets` that has a head."""
+    made = pictures(60, size=SIDE, seed=9)
+    pool = MadePatches(
+        name="smooth", count=60, make=lambda _: ([f"patch {k}" for k in range(60)], to_uint8(made)), pixels=SIDE
+    )
+    root = tempfile.mkdtemp(prefix="pool-")
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    found = Candidates(pool, Path(root))
+    for name in BUILDS:
+        for precision in ("float32", "bfloat16") if bfloat16_is_fast("cpu") else ("float32",):
+            with contextlib.suppress(Refusal):
+                found.embed(classifier(name, precision))
+    return found
 
 
 class Colours(nn.Module):

@@ -34,11 +34,13 @@ class Shard:
     Attributes:
         part: which part, as its source calls it.
         rows: vectors in it.
+        passed_over: pictures of the part that have none.
         vectors, ids: hash and length of the two files.
     """
 
     part: str
     rows: int
+    passed_over: int
     vectors: disk.FileEntry
     ids: disk.FileEntry
 
@@ -95,7 +97,7 @@ class Embeddings:
             raise InputError(f"{self.root} holds embeddings that were made in another way", "another folder")
         for row in kept["shards"]:
             entries = {name: disk.FileEntry(**row[name]) for name in ("vectors", "ids")}
-            shard = Shard(part=row["part"], rows=row["rows"], **entries)
+            shard = Shard(part=row["part"], rows=row["rows"], passed_over=row["passed_over"], **entries)
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
                 file = self._path(len(self.shards), kind)
                 if not file.exists() or file.stat().st_size != entry.bytes:
@@ -112,13 +114,14 @@ class Embeddings:
     def _path(self, number: int, kind: str) -> Path:
         return self.root / f"{number:06}.{kind}"
 
-    def add(self, part: str, ids: Sequence[str], vectors: Floats) -> None:
+    def add(self, part: str, ids: Sequence[str], vectors: Floats, passed_over: int = 0) -> None:
         """Write a part of the pool; whole, or not at all.
 
         Args:
             part: its name; one that is there already is left as it is.
             ids: of the pictures, different ones in the whole pool.
             vectors: ``(n, dimensions)``, finite; made to have length 1.
+            passed_over: pictures of the part that are left out.
 
         Raises:
             UsageError: vectors of another shape, or not as many as ids.
@@ -140,12 +143,14 @@ class Embeddings:
             shard = Shard(
                 part=part,
                 rows=len(ids),
+                passed_over=passed_over,
                 vectors=disk.write_array(self._path(number, "npy"), (vectors / lengths[:, None]).astype(np.float16)),
                 ids=disk.write_array(self._path(number, "ids.npy"), np.array([each.encode() for each in ids])),
             )
             disk.sync(self.root)
             rows = [
-                {"part": s.part, "rows": s.rows, "vectors": vars(s.vectors), "ids": vars(s.ids)}
+                {name: getattr(s, name) for name in ("part", "rows", "passed_over")}
+                | {"vectors": vars(s.vectors), "ids": vars(s.ids)}
                 for s in (*self.shards, shard)
             ]
             told = {"told": dict(self.told), "dimensions": self.dimensions, "shards": rows}

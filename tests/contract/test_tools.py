@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fixtures_generator import disguise, generator
+from fixtures_generator import candidates, disguise, generator
 from fixtures_nets import BUILDS, SIZE, Broken, Opaque, classifier, one_thread, pictures, wrapped
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -54,6 +54,10 @@ WITHOUT_RELU = {
 }
 
 HEADLESS = {"paired": "does not end in a linear layer"}
+
+SMALL_SNAFUE: dict[str, Any] = {
+    "attack": "adversarial_patch@screen=1@screenings=1", "synthetic": 2, "screen": 1, "share": 0.4,
+}  # fmt: skip
 
 PROMISES = (
     Promise("saliency"),
@@ -104,6 +108,8 @@ PROMISES = (
     Promise("rfla_generate", {"screen": 3}, stochastic=True, coupled=True),
     Promise("rfla_region", {"screen": 3, "cut": 3}, stochastic=True),
     Promise("rfla_region", {"shown": "scene", "change": "channels", "faithful": True}, stochastic=True),
+    Promise("snafue", SMALL_SNAFUE, stochastic=True, coupled=True, refuses=HEADLESS),
+    Promise("snafue", SMALL_SNAFUE | {"faithful": True}, stochastic=True, coupled=True, refuses=HEADLESS),
     Promise("noise", {"screen": 3}, stochastic=True),
     Promise("truth", {"screen": 3}, stochastic=True),
 )
@@ -125,7 +131,7 @@ def prepared(device: str = "cpu") -> dict[str, Any]:
     """Every input that some tool has prepared."""
     truth = pictures(2, channels=4, seed=2)
     drawn = {"generator": generator(device=device), "scenes": generator(1, device)}
-    return {"truth": truth, "disguise": disguise(device=device)} | drawn
+    return {"truth": truth, "disguise": disguise(device=device), "pool": candidates()} | drawn
 
 
 def use(tool: Tool, network: Classifier, seed: int = 0) -> Maps | Findings:

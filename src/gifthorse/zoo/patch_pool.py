@@ -1,0 +1,300 @@
+"""Pools of candidate patches: any number of pictures from folders, tar shards, Parquet or code, read as a stream.
+
+A pool comes in parts, each of which can be read by itself and has a name that says what it holds, so that work on a
+pool can stop and go on. A file that is no picture is passed over and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gifthorse import gates
+from gifthorse.errors import HostileFile, InputError, UsageError
+from gifthorse.records import digest
+from gifthorse.zoo.folder import SUFFIXES
+from gifthorse.zoo.framing import Bytes, framed
+
+ROWS = 4_096
+"""Pictures of a part."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some pictures of a pool.
+
+    Attributes:
+        name: which part it is; it changes with the contents of what it is read from.
+        read: gives its pictures: ids, different ones in the whole pool, and ``(n, 3, side, side)`` uint8; and how many
+            were passed over.
+    """
+
+    name: str
+    read: Callable[[], tuple[list[str], Bytes, int]]
+
+
+class PatchPool(ABC):
+    """Pictures to choose natural patches from."""
+
+    @property
+    @abstractmethod
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+
+    @abstractmethod
+    def parts(self) -> Iterator[Part]:
+        """Its parts, in an order that stays."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what its parts are, which reads none of them."""
+        return digest([self.side, [part.name for part in self.parts()]])
+
+    def pictures(self, ids: Sequence[str]) -> Bytes:
+        """Some pictures again, ``(n, 3, side, side)`` uint8; reads every part until all are found.
+
+        Raises:
+            UsageError: an id that the pool does not have.
+        """
+        wanted, found = set(ids), dict[str, Bytes]()
+        for part in self.parts():
+            if len(found) == len(wanted):
+                break
+            names, pictures, _ = part.read()
+            found |= {name: pictures[k] for k, name in enumerate(names) if name in wanted}
+        if missing := [name for name in ids if name not in found]:
+            raise UsageError(f"the pool has no picture {missing[0]!r}", "an id that a search gave")
+        return np.stack([found[name] for name in ids]) if ids else np.zeros((0, 3, self.side, self.side), np.uint8)
+
+
+def square(pixels: Bytes, side: int) -> Bytes:
+    """A picture ``(H, W, 3 | 4)`` as a patch ``(3, side, side)``: shorter side resized, the middle cut out."""
+    return framed(np.ascontiguousarray(pixels[..., :3]), side, side)
+
+
+def decoded(sources: Sequence[tuple[str, Callable[[], Bytes]]], side: int) -> tuple[list[str], Bytes, int]:
+    """Pictures that can be read, by id, and how many could not."""
+    names, pictures, lost = [], [], 0
+    for name, read in sources:
+        try:
+            pictures.append(square(read(), side))
+        except (HostileFile, InputError):
+            lost += 1
+            continue
+        names.append(name)
+    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8)
+    return names, stacked, lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderPatches(PatchPool):
+    """Every JPEG, PNG or WebP below a folder, whole, as a square.
+
+    Attributes:
+        folder: where they are.
+        pixels: side of the patches.
+    """
+
+    folder: Path
+    pixels: int = 64
+
+    @property
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+        return self.pixels
+
+    def _files(self) -> list[Path]:
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder} is no folder", "a folder with pictures")
+        walked = (Path(root) / name for root, _, names in os.walk(self.folder) for name in names)
+        return sorted(path for path in walked if path.suffix.lower() in SUFFIXES)
+
+    def parts(self) -> Iterator[Part]:
+        """So many files each; a part's name has their sizes and times in it, not their contents.
+
+        Raises:
+            InputError: there is no such folder.
+        """
+        files = self._files()
+        for start in range(0, len(files), ROWS):
+            some = files[start : start + ROWS]
+            told = [(path.relative_to(self.folder).as_posix(), *_stamp(path)) for path in some]
+            yield Part(f"{told[0][0]} to {told[-1][0]}, {digest(told)[:16]}", _reader(self.folder, some, self.pixels))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _reader(folder: Path, files: Sequence[Path], side: int) -> Callable[[], tuple[list[str], Bytes, int]]:
+    def opener(path: Path) -> Callable[[], Bytes]:
+        return lambda: gates.image(path).pixels
+
+    return lambda: decoded([(path.relative_to(folder).as_posix(), opener(path)) for path in files], side)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TarPatches(PatchPool):
+    """The pictures of tar files, such as webdataset's shards; each file is a part.
+
+    Attributes:
+        files: the tar files, compressed or not.
+        pixels: side of the patches.
+    """
+
+    files: tuple[Path, ...]
+    pixels: int = 64
+
+    @property
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+        return self.pixels
+
+    def parts(self) -> Iterator[Part]:
+        """One a file, named after it, its size and its time.
+
+        Raises:
+            InputError: a file is missing.
+        """
+        for path in self.files:
+            if not path.is_file():
+                raise InputError(f"{path} is no file", "tar files with pictures")
+            yield Part(f"{path.name}, {digest(_stamp(path))[:16]}", _tar_reader(path, self.pixels))
+
+
+def _tar_reader(path: Path, side: int) -> Callable[[], tuple[list[str], Bytes, int]]:
+    def read() -> tuple[list[str], Bytes, int]:
+        names, pictures, lost, limits = list[str](), list[Bytes](), 0, gates.Limits()
+        try:
+            with tarfile.open(path, "r|*") as archive:
+                for member in archive:
+                    if not member.isfile() or Path(member.name).suffix.lower() not in SUFFIXES:
+                        continue
+                    file = archive.extractfile(member) if member.size <= limits.bytes else None
+                    data = file.read() if file is not None else b""
+                    found = decoded([(f"{path.name}/{member.name}", _from_bytes(data, member.name, limits))], side)
+                    names, pictures, lost = [*names, *found[0]], [*pictures, *found[1]], lost + found[2]
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise InputError(f"{path} cannot be read to its end: {error}", "copy it again, or leave it out") from error
+        return names, np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8), lost
+
+    return read
+
+
+def _from_bytes(data: bytes, name: str, limits: gates.Limits) -> Callable[[], Bytes]:
+    return lambda: gates.decoded(data, name, limits).pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParquetPatches(PatchPool):
+    """A column of encoded pictures in Parquet files; each row group is a part.
+
+    Attributes:
+        files: the files.
+        column: bytes, or a struct with a field ``bytes`` (as the datasets library writes it).
+        pixels: side of the patches.
+    """
+
+    files: tuple[Path, ...]
+    column: str = "image"
+    pixels: int = 64
+
+    @property
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+        return self.pixels
+
+    def parts(self) -> Iterator[Part]:
+        """One a row group.
+
+        Raises:
+            InputError: a file is missing or is no Parquet file, or has no such column.
+        """
+        import pyarrow.parquet  # slow to import
+
+        for path in self.files:
+            try:
+                told = pyarrow.parquet.ParquetFile(path)
+            except (OSError, pyarrow.ArrowInvalid) as error:
+                raise InputError(f"{path} is no Parquet file: {error}", "Parquet files with pictures") from error
+            if self.column not in told.schema_arrow.names:
+                names = ", ".join(told.schema_arrow.names)
+                raise InputError(f"{path} has no column {self.column!r}", f"one of {names}")
+            for group in range(told.num_row_groups):
+                yield Part(f"{path.name} {group}, {digest(_stamp(path))[:16]}", self._reader(path, group))
+
+    def _reader(self, path: Path, group: int) -> Callable[[], tuple[list[str], Bytes, int]]:
+        def read() -> tuple[list[str], Bytes, int]:
+            import pyarrow.parquet
+
+            limits = gates.Limits()
+            rows = pyarrow.parquet.ParquetFile(path).read_row_group(group, [self.column]).column(0).to_pylist()
+            cells = [row.get("bytes") if isinstance(row, dict) else row for row in rows]
+            named = [(f"{path.name}/{group}/{k}", data or b"") for k, data in enumerate(cells)]
+            return decoded([(name, _from_bytes(data, name, limits)) for name, data in named], self.pixels)
+
+        return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadePatches(PatchPool):
+    """Pictures that code makes.
+
+    Attributes:
+        name: what the code is; with the numbers it stands for its pictures.
+        count: how many there are.
+        make: number of a part to ids and ``(n, 3, side, side)`` uint8; the same every time.
+        pixels: side of the patches.
+        rows: pictures of each part but the last.
+    """
+
+    name: str
+    count: int
+    make: Callable[[int], tuple[list[str], Bytes]] = field(compare=False)
+    pixels: int = 64
+    rows: int = ROWS
+
+    @property
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+        return self.pixels
+
+    def parts(self) -> Iterator[Part]:
+        """So many pictures each."""
+        for number in range(-(-self.count // self.rows)):
+            yield Part(f"{self.name} {number}", self._reader(number))
+
+    def _reader(self, number: int) -> Callable[[], tuple[list[str], Bytes, int]]:
+        def read() -> tuple[list[str], Bytes, int]:
+            names, pictures = self.make(number)
+            return names, pictures, 0
+
+        return read
+
+
+@dataclass(frozen=True)
+class Together(PatchPool):
+    """Several pools as one. Their sides are the same, and so are no two of their ids."""
+
+    pools: tuple[PatchPool, ...]
+
+    def __post_init__(self) -> None:
+        if len({pool.side for pool in self.pools}) != 1:
+            raise UsageError("the pools' patches have different sides, or there is no pool", "one side")
+
+    @property
+    def side(self) -> int:
+        """Of its pictures in pixels."""
+        return self.pools[0].side
+
+    def parts(self) -> Iterator[Part]:
+        """Those of the first pool, then those of the second, and so on."""
+        for pool in self.pools:
+            yield from pool.parts()

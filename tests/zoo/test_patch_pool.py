@@ -1,0 +1,201 @@
+"""Pools of natural patches: from folders, tar shards, Parquet and code; embedded once, and gone on with."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from fixtures_nets import SIZE, classifier, one_thread
+from PIL import Image
+
+from gifthorse.errors import InputError, Refusal, UsageError
+from gifthorse.images import from_uint8, resize
+from gifthorse.zoo import patch_pool
+from gifthorse.zoo.candidates import Candidates
+from gifthorse.zoo.emoji_patches import EmojiPatches, known
+from gifthorse.zoo.patch_pool import FolderPatches, MadePatches, ParquetPatches, PatchPool, TarPatches, Together
+
+__all__ = ["one_thread"]
+
+COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "white": (250, 250, 250)}
+
+
+def encoded(name: str, size: tuple[int, int] = (20, 16)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, COLOURS[name]).save(file, "PNG")
+    return file.getvalue()
+
+
+def folder(root: Path) -> PatchPool:
+    (root / "below").mkdir(parents=True)
+    for name in COLOURS:
+        (root / ("below" if name == "white" else ".") / f"{name}.png").write_bytes(encoded(name))
+    (root / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    (root / "notes.txt").write_text("no picture")
+    return FolderPatches(folder=root, pixels=8)
+
+
+def tar(root: Path) -> PatchPool:
+    root.mkdir()
+    files = []
+    for number, names in enumerate((["red", "green"], ["blue", "white"])):
+        files.append(root / f"{number:04}.tar{'.gz' if number else ''}")
+        with tarfile.open(files[-1], "w:gz" if number else "w") as archive:
+            for name, data in [*((f"{n}.png", encoded(n)) for n in names), ("broken.jpg", b"no"), ("x.cls", b"3")]:
+                told = tarfile.TarInfo(name)
+                told.size = len(data)
+                archive.addfile(told, io.BytesIO(data))
+    return TarPatches(files=tuple(files), pixels=8)
+
+
+def parquet(root: Path) -> PatchPool:
+    root.mkdir()
+    cells = [{"bytes": encoded(name), "path": None} for name in COLOURS] + [{"bytes": b"no", "path": None}]
+    pyarrow.parquet.write_table(
+        pyarrow.table({"image": cells, "label": range(5)}), root / "a.parquet", row_group_size=2
+    )
+    return ParquetPatches(files=(root / "a.parquet",), pixels=8)
+
+
+KINDS = {"folder": folder, "tar": tar, "parquet": parquet}
+kinds = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
+
+
+def all_of(pool: PatchPool) -> tuple[list[str], np.ndarray, int]:
+    read = [part.read() for part in pool.parts()]
+    return (
+        [name for ids, _, _ in read for name in ids],
+        np.concatenate([p for _, p, _ in read]),
+        sum(x for _, _, x in read),
+    )
+
+
+@kinds
+def test_every_picture_is_read_and_what_is_none_is_counted(make: Callable[[Path], PatchPool], tmp_path: Path) -> None:
+    pool = make(tmp_path / "pool")
+    ids, pictures, lost = all_of(pool)
+    assert len(ids) == len(set(ids)) == 4
+    assert lost == (2 if make is tar else 1)
+    assert pictures.shape == (4, 3, 8, 8)
+    assert pictures.dtype == np.uint8
+    seen = {tuple(int(v) for v in picture[:, 4, 4]) for picture in pictures}
+    assert seen == set(COLOURS.values())
+    order = [ids[2], ids[0]]
+    np.testing.assert_array_equal(pool.pictures(order), pictures[[2, 0]])
+    with pytest.raises(UsageError, match="no picture 'other'"):
+        pool.pictures(["other"])
+
+
+@kinds
+def test_a_pool_is_known_by_what_its_files_are(make: Callable[[Path], PatchPool], tmp_path: Path) -> None:
+    pool = make(tmp_path / "pool")
+    before = pool.digest
+    assert pool.digest == before
+    for path in (tmp_path / "pool").rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert pool.digest != before
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no folder"):
+        list(FolderPatches(folder=tmp_path / "none").parts())
+    with pytest.raises(InputError, match="is no file"):
+        list(TarPatches(files=(tmp_path / "none.tar",)).parts())
+    (tmp_path / "a.parquet").write_bytes(b"no")
+    with pytest.raises(InputError, match="no Parquet file"):
+        list(ParquetPatches(files=(tmp_path / "a.parquet",)).parts())
+    parquet(tmp_path / "good")
+    with pytest.raises(InputError, match="no column 'picture'"):
+        list(ParquetPatches(files=(tmp_path / "good" / "a.parquet",), column="picture").parts())
+    pool = tar(tmp_path / "tar")
+    path = tmp_path / "tar" / "0001.tar.gz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"0001\.tar\.gz cannot be read to its end"):
+        all_of(pool)
+
+
+def made(count: int = 10, rows: int = 4, seed: int = 0) -> MadePatches:
+    values = np.random.default_rng(seed).integers(0, 256, (count, 3, 8, 8), dtype=np.uint8)
+
+    def make(number: int) -> tuple[list[str], np.ndarray]:
+        some = range(number * rows, min((number + 1) * rows, count))
+        return [f"{seed} {k}" for k in some], values[list(some)]
+
+    return MadePatches(name=f"noise {seed}", count=count, make=make, pixels=8, rows=rows)
+
+
+def test_pools_together() -> None:
+    pool = Together((made(), made(5, seed=1)))
+    ids, pictures, lost = all_of(pool)
+    assert (len(ids), len(pictures), lost) == (15, 15, 0)
+    assert [part.name for part in pool.parts()] == ["noise 0 0", "noise 0 1", "noise 0 2", "noise 1 0", "noise 1 1"]
+    with pytest.raises(UsageError, match="different sides"):
+        Together((made(), FolderPatches(folder=Path(), pixels=9)))
+
+
+def test_every_patch_is_embedded_once_by_each_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, pool, told = classifier("reused"), made(), list[int]()
+    candidates = Candidates(pool, tmp_path)
+    with pytest.raises(InputError, match="noise 0 0 of the pool has no embeddings by reused"):
+        candidates.of(network)
+    kept = candidates.embed(network, told.append)
+    assert told == [4, 8, 10]
+    assert len(kept) == len(candidates.of(network)) == 10
+    ids, pictures, _ = all_of(pool)
+    wanted = network.penultimate(resize(from_uint8(pictures), SIZE).clamp(0, 1)).double().numpy()
+    found = kept.search(wanted[[3]], 10)
+    assert found.ids[0][0] == ids[3]
+    cosines = wanted @ wanted[3] / np.linalg.norm(wanted, axis=1) / np.linalg.norm(wanted[3])
+    assert dict(zip(*found.ids, *found.similarities, strict=True)) == pytest.approx(
+        dict(zip(ids, cosines.tolist(), strict=True)), abs=1e-3
+    )
+    with network.counting() as counter:
+        candidates.embed(network)
+    assert counter.forward == 0
+    other = candidates.embed(classifier("plain"))
+    assert other.root != kept.root
+
+
+def test_embedding_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    network, plain = classifier("reused"), made()
+
+    def stop(number: int) -> tuple[list[str], np.ndarray]:
+        if number == 2:
+            raise KeyboardInterrupt
+        return plain.make(number)
+
+    stopped = MadePatches(name=plain.name, count=10, make=stop, pixels=8, rows=4)
+    with pytest.raises(KeyboardInterrupt):
+        Candidates(stopped, tmp_path).embed(network)
+    with network.counting() as counter:
+        again = Candidates(plain, tmp_path).embed(network)
+    assert counter.forward == 2
+    whole = Candidates(plain, tmp_path / "whole").embed(network)
+    assert [shard.vectors for shard in again.shards] == [shard.vectors for shard in whole.shards]
+
+
+def test_a_network_without_a_head_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="linear layer"):
+        Candidates(made(), tmp_path).embed(classifier("paired"))
+
+
+def test_the_world_s_pool_is_drawings_and_crops() -> None:
+    names = known([("emoji/1f34e", 2), ("texture/grass", 0)])
+    assert names == ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
+    pool = EmojiPatches(drawings=names, poses=3, crops=5).pool()
+    ids, pictures, _ = all_of(pool)
+    assert ids[:4] == ["emoji/1f34e~0 0", "emoji/1f34e~0 1", "emoji/1f34e~0 2", "emoji/1f34e~1 0"]
+    assert ids[9:] == [f"scene {k}" for k in range(5)]
+    assert pictures.shape == (14, 3, 32, 32)
+    np.testing.assert_array_equal(all_of(EmojiPatches(drawings=names, poses=3, crops=5).pool())[1], pictures)
+    assert len({picture.tobytes() for picture in pictures}) == 14
+    other = EmojiPatches(drawings=names, poses=3, crops=5, seed=1).pool()
+    assert other.digest != pool.digest
+    assert patch_pool.ROWS >= 1_024
