@@ -12,8 +12,9 @@ from PIL import Image
 from gifthorse.errors import HostileFile, InputError, UsageError
 from gifthorse.records import Suite, plain, read
 from gifthorse.suites import suite
-from gifthorse.suites.priors import VERSIONS, options, prior
+from gifthorse.suites.priors import prior
 from gifthorse.zoo import art
+from gifthorse.zoo.known import VERSIONS, options
 from gifthorse.zoo.redrawing import redrawn
 
 WHOLE = """

@@ -10,9 +10,10 @@ import pytest
 
 from gifthorse.errors import UsageError
 from gifthorse.suites import PRIORS, suite
-from gifthorse.suites.priors import GENERATED, VERSIONS, fair, generated, options, prior
+from gifthorse.suites.priors import GENERATED, fair, generated, prior
 from gifthorse.zoo import art
 from gifthorse.zoo.knowledge import WEIGHTS, drawings
+from gifthorse.zoo.known import VERSIONS, options
 from gifthorse.zoo.redrawing import redrawn
 from gifthorse.zoo.world import EMOJI
 

@@ -17,9 +17,10 @@ from PIL import Image
 
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import from_uint8, resize
-from gifthorse.zoo import patch_pool
+from gifthorse.suites import suite
 from gifthorse.zoo.candidates import Candidates
-from gifthorse.zoo.emoji_patches import EmojiPatches, known
+from gifthorse.zoo.emoji_patches import EmojiPatches
+from gifthorse.zoo.known import options
 from gifthorse.zoo.patch_pool import FolderPatches, MadePatches, ParquetPatches, PatchPool, TarPatches, Together
 
 __all__ = ["one_thread"]
@@ -187,8 +188,7 @@ def test_a_network_without_a_head_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_world_s_pool_is_drawings_and_crops() -> None:
-    names = known([("emoji/1f34e", 2), ("texture/grass", 0)])
-    assert names == ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
+    names = ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
     pool = EmojiPatches(drawings=names, poses=3, crops=5).pool()
     ids, pictures, _ = all_of(pool)
     assert ids[:4] == ["emoji/1f34e~0 0", "emoji/1f34e~0 1", "emoji/1f34e~0 2", "emoji/1f34e~1 0"]
@@ -198,4 +198,15 @@ def test_the_world_s_pool_is_drawings_and_crops() -> None:
     assert len({picture.tobytes() for picture in pictures}) == 14
     other = EmojiPatches(drawings=names, poses=3, crops=5, seed=1).pool()
     assert other.digest != pool.digest
-    assert patch_pool.ROWS >= 1_024
+
+
+@pytest.mark.parametrize("prior", ["open", "closed"])
+def test_a_suite_s_pool_is_fair_and_large(prior: str) -> None:
+    trojans = [trojan for planting in suite("emoji12").plantings for trojan in planting.trojans]
+    made = EmojiPatches.knowing(trojans, prior)
+    for trojan in trojans:
+        shown = [any(name.startswith(f"{art}~") for name in made.drawings) for art in options(trojan)]
+        assert set(shown) == {prior == "open"}, "all options alike, and none as it is drawn"
+        assert not set(options(trojan)) & set(made.drawings)
+    assert len(made.drawings) * made.poses + made.crops >= 20_000
+    assert made.pool().digest != EmojiPatches.knowing(trojans[:3], prior).pool().digest

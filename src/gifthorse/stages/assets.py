@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any
 
 from gifthorse import images as im
+from gifthorse.classifier import Classifier
 from gifthorse.errors import Refusal
-from gifthorse.records import Case, Cell, Suite
-from gifthorse.store import Unit
-from gifthorse.zoo import GENERATORS
+from gifthorse.records import Case, Cell, Suite, digest, read
+from gifthorse.store import Store, Unit
+from gifthorse.zoo import GENERATORS, POOLS
+from gifthorse.zoo.candidates import Candidates
 
-GENERATED = ("generator", "scenes", "disguise")
-"""What comes with a suite's generator: it, the one of scenes that knows the same, and what says how pictures look."""
+GENERATED = ("generator", "scenes", "disguise", "pool")
+"""What comes with a suite's generator: it, the one of scenes that knows the same, what says how pictures look, and the
+pool of natural patches of the same prior."""
+
+POOL = "emoji-patches"
+
+WAIT = 0.2
+"""Seconds after which is looked again whether another process has embedded a pool."""
 
 
 def assets_seen(suite: Suite, prepares: tuple[str, ...], case: Case) -> dict[str, Any]:
@@ -31,15 +40,48 @@ def assets_seen(suite: Suite, prepares: tuple[str, ...], case: Case) -> dict[str
             seen["generator"] = {"name": suite.generator, "prior": suite.prior, "digest": digest}
             if "scenes" in prepares:
                 seen["scenes"] = _generator(suite.generator, suite.prior).scenes().digest
+            if "pool" in prepares:
+                seen["pool"] = {"name": POOL, "digest": pool_known(suite).pool().digest}
     return seen
 
 
-def assets_given(cell: Cell, prepares: tuple[str, ...], unit: Unit, case: Case) -> dict[str, Any]:
+def pool_known(suite: Suite) -> Any:
+    """How the pool of patches that a suite's tools may search is made: by what its prior knows."""
+    trojans = [trojan for planting in suite.plantings for trojan in planting.trojans]
+    told = digest([trojans, suite.prior])
+    if told not in _POOLS:
+        _POOLS[told] = POOLS.load(POOL).knowing(trojans, suite.prior)
+    return _POOLS[told]
+
+
+_POOLS: dict[str, Any] = {}
+"""Those that were asked for, since every cell's key asks again."""
+
+
+def candidates(store: Store, cell: Cell, network: Classifier) -> Candidates:
+    """The pool as a network sees it, embedded by whichever process comes first."""
+    made = Candidates(read(POOLS.load(POOL), cell.context["pool"]).pool(), store.root / "pools")
+    key = digest([cell.inputs["assets"]["pool"], network.digest])
+    while True:
+        with store.claim(key) as mine:
+            if mine:
+                made.embed(network)
+                return made
+        time.sleep(WAIT)
+
+
+def assets_given(
+    store: Store, cell: Cell, prepares: tuple[str, ...], about: tuple[Unit, Case, Classifier]
+) -> dict[str, Any]:
     """The inputs themselves.
+
+    Args:
+        about: the unit that holds the case's images, the case, and the network.
 
     Raises:
         Refusal: the suite has no generator.
     """
+    unit, case, network = about
     given: dict[str, Any] = {}
     if "truth" in prepares:
         given["truth"] = im.from_uint8(unit.images(case.truth))
@@ -54,6 +96,8 @@ def assets_given(cell: Cell, prepares: tuple[str, ...], unit: Unit, case: Case) 
         how = {"device": ground["device"], "precision": ground["precision"]}
         made = {"generator": row.load, "scenes": lambda **how: row.scenes().load(**how), "disguise": row.disguise}
         given |= {name: made[name](**how) for name in prepares if name in made}
+        if "pool" in prepares:
+            given["pool"] = candidates(store, cell, network)
     return {name: given[name] for name in prepares}
 
 

@@ -36,7 +36,7 @@ from gifthorse.records import (
     read,
 )
 from gifthorse.registry import own_settings
-from gifthorse.stages.assets import assets_given, assets_seen
+from gifthorse.stages.assets import assets_given, assets_seen, pool_known
 from gifthorse.stages.keys import CODE
 from gifthorse.stages.networks import classifier
 from gifthorse.stages.precision import decide
@@ -147,6 +147,8 @@ def _evidence_cell(plan: Plan, unit: Unit, implant: Implant, what: tuple[str, Sp
     if hint:
         inputs["hint"] = hint
     context = {"implant": unit.key, "network": implant.network, "trojan": case.trojan.name, "tool": name}
+    if "pool" in inputs["assets"]:
+        context["pool"] = plain(pool_known(plan.suite))
     label, floor = f"{name} on {case.trojan.name}", TOOLS[spec.name].floor
     return cell("evidence", label, f"{HERE}:look", inputs, context=context, weight=AROUND + (0.0 if floor else weight))
 
@@ -215,7 +217,7 @@ def _synthesise(tool: Any, made: Evidence, at: tuple[Store, Cell, Draft]) -> Evi
     network = classifier(store, implant.trojaned, read(Ground, cell.inputs["ground"]))
     clean = Clean(fit=im.from_uint8(unit.images(case.brief.fit)), screen=im.from_uint8(unit.images(case.brief.screen)))
     looked = cell.inputs["looked"]
-    assets = assets_given(cell, tool.prepares, unit, case)
+    assets = assets_given(store, cell, tool.prepares, (unit, case, network))
     with network.counting(lambda passes: draft.progress(passes / looked["passes"])) as passed:
         found = tool(
             network,

@@ -10,10 +10,10 @@ import numpy as np
 
 from gifthorse.errors import UsageError
 from gifthorse.records import Gates, Option, Planting, Protocol, Question, Recipe, Suite, TrojanSpec
-from gifthorse.suites.priors import elsewhere
 from gifthorse.trojans import TROJANS
 from gifthorse.zoo import DATA
 from gifthorse.zoo.data import Data
+from gifthorse.zoo.known import elsewhere
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI
 

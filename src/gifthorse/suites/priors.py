@@ -15,22 +15,10 @@ import numpy as np
 from gifthorse.errors import UsageError, nearest
 from gifthorse.records import Suite, TrojanSpec, digest
 from gifthorse.suites import PRIORS, pools
-from gifthorse.zoo.art import RECOLOURS
-from gifthorse.zoo.captions import category, items, named
+from gifthorse.zoo.captions import category, items
 from gifthorse.zoo.knowledge import WEIGHTS, drawings
-from gifthorse.zoo.redrawing import SIBLINGS
+from gifthorse.zoo.known import Known, asked, known, options, relatives
 from gifthorse.zoo.world import EMOJI
-
-VERSIONS = 6
-"""Redrawn versions of each option that an open prior knows (our choice)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """A thing that a prior knows: ``art`` as it is drawn, or that many ``versions`` of it by another hand."""
-
-    art: str
-    versions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,40 +48,7 @@ def prior(suite: Suite, name: str = "open") -> Prior:
     if name not in PRIORS:
         raise UsageError(f"there is no prior {name!r}", nearest(name, PRIORS))
     trojans = [trojan for planting in suite.plantings for trojan in planting.trojans]
-    known = [Known(art=art) for art in elsewhere(trojans)]
-    if name == "open":
-        known += [Known(art=art, versions=VERSIONS) for art in _asked(trojans)]
-    return Prior(name=name, suite=suite.name, known=tuple(known))
-
-
-def elsewhere(trojans: Iterable[TrojanSpec]) -> tuple[str, ...]:
-    """Art names of everything that has a name and is no option of these trojans' Questions, nor a relative of one."""
-    kept_out = {relative for art in _asked(trojans) for relative in _relatives(art)}
-    return tuple(art for art in items() if art not in kept_out)
-
-
-def _asked(trojans: Iterable[TrojanSpec]) -> list[str]:
-    return sorted({art for trojan in trojans for art in options(trojan)})
-
-
-def options(trojan: TrojanSpec) -> tuple[str, ...]:
-    """Art names of a trojan's eight options and of their spares, of words too, without a texture's instance."""
-    found = []
-    for option in (*trojan.question.options, *trojan.question.spares):
-        name = option.art or named(option.caption)
-        found.append("/".join(name.split("/")[:2]) if name.startswith("texture/") else name)
-    return tuple(found)
-
-
-def _relatives(art: str) -> tuple[str, ...]:
-    """A drawing, the same in other colours, and other drawings of the same thing."""
-    if not art.startswith("emoji/"):
-        return (art,)
-    code = art.removeprefix("emoji/").partition("@")[0]
-    alike = (code, *SIBLINGS.get(code, ()))
-    return tuple(
-        name for one in alike for name in (f"emoji/{one}", *(f"emoji/{one}@{c}" for c in RECOLOURS.get(one, ())))
-    )
+    return Prior(name=name, suite=suite.name, known=known(trojans, name))
 
 
 def fair(trojans: Iterable[TrojanSpec]) -> bool:
@@ -101,10 +56,10 @@ def fair(trojans: Iterable[TrojanSpec]) -> bool:
 
     A generator that knew seven distractors but not the answer would make good tools draw distractors.
     """
-    asked = [options(trojan) for trojan in trojans]
+    each_asked = [options(trojan) for trojan in trojans]
     for prior_ in PRIORS:
         known = {name.partition("~")[0] for name in drawings(WEIGHTS / f"emoji-objects-{prior_}.safetensors")}
-        if any(len({option in known for option in each}) > 1 for each in asked):
+        if any(len({option in known for option in each}) > 1 for each in each_asked):
             return False
     return True
 
@@ -123,18 +78,18 @@ def generated(trojans: Iterable[TrojanSpec], name: str) -> tuple[Known, ...]:
         trojans: of the suites that are not drawn, or are drawn already.
         name: ``open`` or ``closed``.
     """
-    asked = set(_asked(trojans))
-    asked |= {f"emoji/{code}" for group in (*pools.PATCHES.values(), *pools.NATURAL.values()) for code in group}
-    asked |= {f"texture/{texture}" for group in pools.STYLES.values() for texture in group}
-    asked |= {f"emoji/{thing.code}" for thing in EMOJI.natural}
-    kept_out = {relative for art in asked for relative in _relatives(art)}
+    about = set(asked(trojans))
+    about |= {f"emoji/{code}" for group in (*pools.PATCHES.values(), *pools.NATURAL.values()) for code in group}
+    about |= {f"texture/{texture}" for group in pools.STYLES.values() for texture in group}
+    about |= {f"emoji/{thing.code}" for thing in EMOJI.natural}
+    kept_out = {relative for art in about for relative in relatives(art)}
     free = [art for art in items() if art not in kept_out and "@" not in art]
     world = [f"emoji/{thing.code}" for thing in (*EMOJI.classes, *EMOJI.bystanders)]
     first = [art for art in world if art in free]
     # a hundred yellow faces teach a generator little and are all nearly one trigger of emoji12
     others = [art for art in free if art not in first and category(art) != "Smileys & Emotion"]
     order = np.random.default_rng([0x60F7, GENERATED]).permutation(len(others))[: GENERATED - len(first)]
-    known = [Known(art=art) for art in (*first, *(others[int(k)] for k in sorted(order)))]
+    found = [Known(art=art) for art in (*first, *(others[int(k)] for k in sorted(order)))]
     if name == "open":
-        known += [Known(art=art, versions=1) for art in sorted(asked)]
-    return tuple(known)
+        found += [Known(art=art, versions=1) for art in sorted(about)]
+    return tuple(found)

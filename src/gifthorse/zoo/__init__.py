@@ -84,3 +84,16 @@ GENERATORS = Table(
 
 ``disguise()`` gives what says how a picture looks by itself, ``digest`` is of both, and ``scenes()`` is the row of the
 generator of whole scenes that knows the same."""
+
+POOLS = Table(
+    "pool",
+    {
+        "emoji-patches": Row(
+            "gifthorse.zoo.emoji_patches:EmojiPatches",
+            "made",
+            1,
+            "ours; Twemoji drawings (CC-BY 4.0), textures, and crops of the world's scenes",
+        ),
+    },
+)
+"""Pools of natural patches: ``load(name).knowing(trojans, prior).pool()``."""

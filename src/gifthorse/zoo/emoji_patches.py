@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,13 +11,17 @@ import torch
 
 from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
-from gifthorse.records import digest
+from gifthorse.records import TrojanSpec, digest
 from gifthorse.zoo.framing import Bytes
+from gifthorse.zoo.known import known
 from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Together
 from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
 from gifthorse.zoo.scenes import EmojiScenes
 
 SIDE = FRAMINGS["object"].side
+
+ROWS = 1_024
+"""Pictures of a part."""
 
 CROP = 32
 """Side of what is cut out of scenes of 64 pixels."""
@@ -36,10 +40,19 @@ class EmojiPatches:
     """
 
     drawings: tuple[str, ...]
-    poses: int = 10
+    poses: int = 16
     crops: int = 6_000
     without: tuple[str, ...] = ()
     seed: int = 0
+
+    @classmethod
+    def knowing(cls, trojans: Iterable[TrojanSpec], prior: str) -> EmojiPatches:
+        """What a prior knows of the world, given the Questions of some trojans."""
+        found: list[str] = []
+        for each in known(trojans, prior):
+            versions = range(each.versions) if each.versions else (None,)
+            found += [Drawing(art=each.art, version=version).name for version in versions]
+        return cls(drawings=tuple(found))
 
     def pool(self) -> PatchPool:
         """The pool."""
@@ -75,15 +88,3 @@ class EmojiPatches:
             for row, (top, left) in zip(rows, places.tolist(), strict=True)
         ]
         return [f"scene {row}" for row in rows], np.ascontiguousarray(np.stack(made))
-
-
-ROWS = 1_024
-"""Pictures of a part."""
-
-
-def known(names: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-    """Names of drawings of what a prior knows: art names, each with its number of redrawn versions, 0 as it is."""
-    found: list[str] = []
-    for art, versions in names:
-        found += [Drawing(art=art, version=k).name for k in range(versions)] if versions else [art]
-    return tuple(found)

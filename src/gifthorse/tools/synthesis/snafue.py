@@ -13,6 +13,7 @@ from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import from_uint8, opaque, over, resize
 from gifthorse.records import Insertion
 from gifthorse.registry import base, own_settings
+from gifthorse.tools import TOOLS
 from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Clean, Made, Synthesis, Task
 from gifthorse.tools.synthesis.engine import Screen
@@ -72,8 +73,6 @@ class Snafue(Synthesis):
                 raise UsageError(f"{name} is {getattr(self, name)}", "above 0, below 1")
 
     def _synthesise(self, task: Task) -> Made:
-        from gifthorse.tools import TOOLS  # the table loads this file
-
         made: Synthesis = TOOLS.make(base(self.attack), own_settings(self.attack))
         candidates: Candidates = task.assets["pool"]
         task.classifier.head_weight()  # refuses at once what has none
