@@ -205,3 +205,24 @@ def test_a_trial_that_takes_too_long_ends_in_time_too_and_says_how_much_is_neede
 def test_seconds_that_pay_for_nothing_are_an_error(seconds: float) -> None:
     with pytest.raises(UsageError, match="seconds"):
         tool("fourier_target")(classifier("plain"), *brief(1, pictures(12)), n=2, keep=1, seconds=seconds)
+
+
+def test_natural_patches_of_a_folder_embedded_once(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (at / "things").mkdir()
+    for index, picture in enumerate(np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)):
+        Image.fromarray(picture).resize((40, 40)).save(at / "things" / f"{index:02}.png")
+    asked = ["--net", "emoji-resnet", "--target", "bee", "--images", "clean", "--json", "--n", "3", "--budget", "900"]
+    asked += ["--method", "snafue@attack=adversarial_patch@screen=2@synthetic=2"]
+    assert code(*asked) == 3
+    (method,) = json.loads(capsys.readouterr().out)["methods"]
+    assert method["error"] == "no pool of natural patches was given; try: --pool FOLDER"
+    for _ in range(2):
+        assert code(*asked, "--pool", "things") == 0
+        (method,) = json.loads(capsys.readouterr().out)["methods"]
+        assert method["error"] is None
+        assert len(method["losses"]) == 3
+    (kept,) = (at / "things.embeddings").iterdir()
+    assert {path.name for path in kept.iterdir()} == {"manifest.json", "000000.npy", "000000.ids.npy"}
+    assert code(*asked, "--pool", "names.txt") == 3
+    (method,) = json.loads(capsys.readouterr().out)["methods"]
+    assert "is no pool of pictures" in method["error"]

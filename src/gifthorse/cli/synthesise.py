@@ -40,6 +40,9 @@ class SynthesiseOptions(OwnOptions):
     generator: str = "emoji-objects"
     """What methods that draw through a generator draw with: a name of the zoo, such as emoji-objects@prior=closed, or a
     folder with a BigGAN-deep (config.json and pytorch_model.bin or model.safetensors)."""
+    pool: Path | None = None
+    """Pictures that `snafue` chooses natural patches from: a folder of images, tar or Parquet files, or one such file.
+    Their embeddings by your network are kept beside it, in NAME.embeddings."""
     out: Path = Path("pictures.html")
     """Where the page goes."""
 
@@ -54,6 +57,7 @@ def synthesise(*, options: SynthesiseOptions = SynthesiseOptions()) -> None:
         gifthorse synthesise --net emoji-resnet --target bee --images scenes --out pictures.html
         gifthorse synthesise --net emoji-resnet --target bee --method fourier_target,cppn_target@resolution=32
         gifthorse synthesise --net resnet18 --weights mine.pth --classes names.txt --target dog --seconds 60
+        gifthorse synthesise --net emoji-resnet --target bee --images scenes --method snafue --pool photographs
     """
     about = options.own()
     if options.target is None:
@@ -69,6 +73,7 @@ def synthesise(*, options: SynthesiseOptions = SynthesiseOptions()) -> None:
         budget=options.budget,
         within=options.seconds,
         generator=options.generator,
+        pool=options.pool,
     )
     answer = load("gifthorse.jobs.synthesise:synthesise")(order, talk.say)
     load("gifthorse.jobs.synthesise:write")(answer, options.out, options.arrays)

@@ -23,9 +23,14 @@ from gifthorse.report import own_found
 from gifthorse.tools import TOOLS
 from gifthorse.tools.synthesis.base import Findings, Synthesis, brief
 from gifthorse.zoo import GENERATORS, biggan
+from gifthorse.zoo.candidates import Candidates
+from gifthorse.zoo.patch_pool import opened
 
 MOST, LEAST = 240, 12
 """Clean images that are read, the first ones by path, and the fewest with which anything can be tried."""
+
+PATCH = 64
+"""Side of natural patches in pixels (thesis 5.2.1), half of it for networks whose images are not much larger."""
 
 TRIED = 4
 """One clean image in so many is kept from the methods, and findings are tried out on it."""
@@ -42,6 +47,7 @@ class Order(Own):
         n: findings of each method, of which the ``keep`` best are shown first and tried out.
         budget: of each method, in images forwarded plus images backpropagated.
         within: seconds for each method, instead of a budget.
+        pool: of natural patches, for methods that choose from some; None is none.
         generator: for methods that draw through one: a name of the zoo, or a folder with a BigGAN-deep.
     """
 
@@ -52,6 +58,7 @@ class Order(Own):
     keep: int = 5
     budget: int = 4_000
     within: float | None = None
+    pool: Path | None = None
     generator: str = "emoji-objects"
 
 
@@ -140,6 +147,8 @@ def attempt(
     try:
         if tool.prepares:
             asked["assets"] = assets(order.generator, network.ground)
+        if "pool" in tool.prepares:
+            asked["assets"]["pool"] = natural(order.pool, network)
         found: Findings = tool(network, *brief(target, given, sources=sources), **asked)
     except GifthorseError as refusal:
         return own_found.Attempt(**told, refusal=f"{refusal.cause}; try: {refusal.remedy}")
@@ -187,6 +196,21 @@ def assets(named: str, ground: Ground) -> dict[str, Any]:
         raise UsageError(f"there is no generator called {named!r}", f"{nearest(named, GENERATORS)}, or a folder")
     made = biggan.load(Path(named), device=ground.device, precision=ground.precision)
     return {"generator": made, "scenes": made, "disguise": None}
+
+
+def natural(path: Path | None, network: Classifier) -> Candidates:
+    """The pool of natural patches at a path, embedded; embeddings are kept beside it.
+
+    Raises:
+        UsageError: there is no path.
+        InputError: it is no pool.
+    """
+    if path is None:
+        raise UsageError("no pool of natural patches was given", "--pool FOLDER")
+    pool = opened(path, PATCH if network.size >= 2 * PATCH else PATCH // 2)
+    made = Candidates(pool, path.with_name(f"{path.name}.embeddings"))
+    made.embed(network)
+    return made
 
 
 def _whole(found: Findings, index: int) -> bool:

@@ -298,3 +298,24 @@ class Together(PatchPool):
         """Those of the first pool, then those of the second, and so on."""
         for pool in self.pools:
             yield from pool.parts()
+
+
+def opened(path: Path, pixels: int) -> PatchPool:
+    """A pool from a folder of pictures, of tar shards or of Parquet files, or from one such file.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    kinds: dict[str, Callable[[tuple[Path, ...]], PatchPool]] = {
+        ".tar": lambda files: TarPatches(files=files, pixels=pixels),
+        ".parquet": lambda files: ParquetPatches(files=files, pixels=pixels),
+    }
+    for suffix, make in kinds.items():
+        files = tuple(sorted(path.glob(f"*{suffix}"))) if path.is_dir() else (path,) * (path.suffix == suffix)
+        if files:
+            return make(files)
+    if not path.is_dir():
+        raise InputError(
+            f"{path} is no pool of pictures", "a folder of images, tar files or Parquet files, or one file"
+        )
+    return FolderPatches(folder=path, pixels=pixels)
