@@ -6,7 +6,7 @@
 Vectors are made up: clusters of 2,048 non-negative numbers, as a network's penultimate layer gives them, stored as the
 pool of thesis 5.2 would be (265,457). Each search is exact and runs in a process of its own, whose peak memory is the
 kernel's mark; ``anonymous`` is what of it is not mapped from files, which any other process may have back. ``product``
-is a plain float32 product of the same vectors, a step at a time, with nothing chosen: what no exact search can be below.
+is a plain float32 product of the same vectors, a step at a time, with nothing chosen.
 """
 
 from __future__ import annotations

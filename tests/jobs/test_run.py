@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,11 @@ from fixtures_tiny import NAMES, tiny_request, tiny_suite
 
 from gifthorse.jobs.asked import finished
 from gifthorse.records import Evidence, Implant, Planting, Verdict, plain, read
+from gifthorse.stages import assets
 from gifthorse.store import Store
 from gifthorse.tables import tidy_tables
 from gifthorse.zoo import DATA
+from gifthorse.zoo.emoji_patches import EmojiPatches
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -235,3 +238,31 @@ def test_one_tool_under_several_settings_is_several_tools(done: Path, tmp_path: 
         tmp_path / "copy", replace(tiny_request(("saliency", "edges_sobel")), settings={"saliency": {"sign": "signed"}})
     )
     assert other.made == []
+
+
+def test_natural_patches_come_from_a_pool_of_the_suite_s_prior(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = EmojiPatches(drawings=("emoji/1f34e", "emoji/1f41d", "emoji/1f697~0", "texture/grass"), poses=6, crops=8)
+    monkeypatch.setattr(EmojiPatches, "knowing", classmethod(lambda cls, trojans, prior: small))
+    monkeypatch.setattr(assets, "_POOLS", {})
+    root = tmp_path / "run"
+    shutil.copytree(done, root)
+    settings = {"snafue": {"attack": "adversarial_patch", "synthetic": 2, "screen": 1}}
+    asked = replace(tiny_request((*tiny_request().tools, "snafue")), settings=settings)
+    made = carry_out(root, asked).made
+    assert made.count("evidence") == 3, "one for each trojan, and nothing else is made again"
+    store = Store(root)
+    units = [unit for unit in store.units("evidence") if unit.record(Evidence).tool.name == "snafue"]
+    (folder,) = (root / "pools").iterdir()
+    assert len(json.loads((folder / "manifest.json").read_text())["shards"]) == 2
+    known = {picture.tobytes() for part in small.pool().parts() for picture in part.read()[1]}
+    for unit in units:
+        evidence = unit.record(Evidence)
+        assert evidence.refusal is None
+        assert unit.inputs["assets"]["pool"]["digest"] == small.pool().digest
+        assert evidence.pictures is not None
+        pictures = unit.images(evidence.pictures)
+        assert (pictures[:, 3] == 255).all()
+        assert all(picture[:3].tobytes() in known for picture in pictures), "as they are in the pool"
+    assert carry_out(root, asked).made == []

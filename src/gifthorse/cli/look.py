@@ -20,7 +20,7 @@ from gifthorse.store import Store
 from gifthorse.suites import SUITES
 from gifthorse.tools import TOOLS
 from gifthorse.trojans import TROJANS
-from gifthorse.zoo import DATA, DETECTORS, ENCODERS, GENERATORS, NETWORKS
+from gifthorse.zoo import DATA, DETECTORS, ENCODERS, GENERATORS, NETWORKS, POOLS
 
 Flag = Annotated[bool, Parameter(negative=())]
 LISTED: dict[str, Table] = {
@@ -32,6 +32,7 @@ LISTED: dict[str, Table] = {
     "encoders": ENCODERS,
     "detectors": DETECTORS,
     "generators": GENERATORS,
+    "pools": POOLS,
 }
 
 
