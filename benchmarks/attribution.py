@@ -26,9 +26,7 @@ the image with a function that takes the pool's pixels, as we define it.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -45,18 +43,15 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from measuring import commit_id, seconds, spread  # noqa: E402
+from measuring import keep, seconds, spread  # noqa: E402
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.errors import Refusal  # noqa: E402
-from gifthorse.jobs.asked import versions  # noqa: E402
-from gifthorse.jobs.run import machine  # noqa: E402
 from gifthorse.tools import TOOLS  # noqa: E402
 from gifthorse.tools.attribution.base import Attribution, Maps  # noqa: E402
 from gifthorse.tools.attribution.features import cut  # noqa: E402
 from gifthorse.tools.attribution.occlusion import pixels  # noqa: E402
 
-RESULT = ROOT / "benchmarks" / "results" / "attribution.json"
 TARGET = 3
 GREY = 0.5
 
@@ -344,19 +339,12 @@ def main() -> None:
     only = {name for name in told.only.split(",") if name}
     if unknown := only - set(setups) - set(TOOLS):
         sys.exit(f"there is no network or method {', '.join(sorted(unknown))}; networks are {', '.join(setups)}")
-    before = os.getloadavg()[0]
     chosen = {name: setup for name, setup in setups.items() if not only & set(setups) or name in only}
-    result = {
-        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": before},
-        "versions": versions(),
-        "commit": commit_id(),
-        "quick": told.quick,
-        "networks": {name: measured(name, setup, only - set(setups)) for name, setup in chosen.items()},
-    }
-    out = told.out or (None if told.quick else RESULT)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep(
+        "attribution",
+        told,
+        {"networks": {name: measured(name, setup, only - set(setups)) for name, setup in chosen.items()}},
+    )
 
 
 if __name__ == "__main__":

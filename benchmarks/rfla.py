@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,18 +24,15 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from measuring import commit_id, seconds, spread  # noqa: E402
+from measuring import keep, seconds, spread  # noqa: E402
 
 from gifthorse.classifier import Classifier, pin, resolve  # noqa: E402
 from gifthorse.images import from_uint8  # noqa: E402
-from gifthorse.jobs.asked import versions  # noqa: E402
-from gifthorse.jobs.run import machine  # noqa: E402
 from gifthorse.tools import TOOLS  # noqa: E402
 from gifthorse.tools.synthesis.base import brief  # noqa: E402
 from gifthorse.zoo import DATA, GENERATORS, NETWORKS  # noqa: E402
 from gifthorse.zoo.generator import Generator  # noqa: E402
 
-RESULT = ROOT / "benchmarks" / "results" / "rfla.json"
 N, TARGET = 10, 3
 
 
@@ -121,22 +117,11 @@ def main() -> None:
     told = parser.parse_args()
     pin(resolve("cpu", "float32", told.threads))
     steps, rounds = (3, 1) if told.quick else (24, 5)
-    before = os.getloadavg()[0]
     found = []
     for images in (32, 2):
         found.append(measured(images, steps, rounds))
         print(json.dumps(found[-1]), flush=True)
-    result = {
-        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": before},
-        "versions": versions(),
-        "commit": commit_id(),
-        "quick": told.quick,
-        "figures": found,
-    }
-    out = told.out or (None if told.quick else RESULT)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep("rfla", told, {"figures": found})
 
 
 if __name__ == "__main__":

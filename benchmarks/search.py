@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,13 +26,10 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from measuring import commit_id, seconds, spread  # noqa: E402
+from measuring import keep, seconds, spread  # noqa: E402
 
 from gifthorse.embeddings import STEP, Embeddings  # noqa: E402
-from gifthorse.jobs.asked import versions  # noqa: E402
-from gifthorse.jobs.run import machine  # noqa: E402
 
-RESULT = ROOT / "benchmarks" / "results" / "search.json"
 D, K, SHARD, CLUSTERS = 2_048, 300, 16_384, 400
 SIZES = (265, 2_655, 26_546, 265_457)
 
@@ -120,7 +116,7 @@ def main() -> None:
     if told.child:
         print(json.dumps(searched(Path(told.child[0]), int(told.child[1]))))
         return
-    before, figures = os.getloadavg()[0], []
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES[:2] if told.quick else SIZES:
             root = Path(folder) / str(size)
@@ -128,17 +124,7 @@ def main() -> None:
             for count in (10,) if size < SIZES[-1] else (10, 1_000):
                 figures.append(measured(root, count, 1 if told.quick else 3, told.threads))
                 print(json.dumps(figures[-1]), flush=True)
-    result = {
-        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": before},
-        "versions": versions(),
-        "commit": commit_id(),
-        "quick": told.quick,
-        "figures": figures,
-    }
-    out = told.out or (None if told.quick else RESULT)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep("search", told, {"figures": figures})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -41,19 +40,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from measuring import commit_id, seconds, spread  # noqa: E402
+from measuring import keep, seconds, spread  # noqa: E402
 from synthesis_others import network, pictures  # noqa: E402
 
 from gifthorse.classifier import pin, resolve  # noqa: E402
 from gifthorse.effects import try_out  # noqa: E402
-from gifthorse.jobs.asked import versions  # noqa: E402
-from gifthorse.jobs.run import machine  # noqa: E402
 from gifthorse.records import Finding, Insertion  # noqa: E402
 from gifthorse.tools import TOOLS  # noqa: E402
 from gifthorse.tools.synthesis import engine  # noqa: E402
 from gifthorse.tools.synthesis.base import brief  # noqa: E402
 
-RESULT = ROOT / "benchmarks" / "results" / "synthesis.json"
 TARGET, N = 3, 10
 
 
@@ -296,19 +292,12 @@ def main() -> None:
     only = {name for name in told.only.split(",") if name}
     if unknown := only - set(setups) - set(METHODS):
         sys.exit(f"there is no network or method {', '.join(sorted(unknown))}; networks are {', '.join(setups)}")
-    before = os.getloadavg()[0]
     chosen = {name: setup for name, setup in setups.items() if not only & set(setups) or name in only}
-    result = {
-        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": before},
-        "versions": versions(),
-        "commit": commit_id(),
-        "quick": told.quick,
-        "networks": {name: measured(name, setup, told, only - set(setups)) for name, setup in chosen.items()},
-    }
-    out = told.out or (None if told.quick else RESULT)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    keep(
+        "synthesis",
+        told,
+        {"networks": {name: measured(name, setup, told, only - set(setups)) for name, setup in chosen.items()}},
+    )
 
 
 if __name__ == "__main__":
