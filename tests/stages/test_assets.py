@@ -14,6 +14,8 @@ from gifthorse.suites import suite
 from gifthorse.tools import TOOLS
 
 CASE: Any = SimpleNamespace(truth=SimpleNamespace(sha256="a hash"))
+STORE: Any = SimpleNamespace()
+ABOUT: Any = (SimpleNamespace(), CASE, SimpleNamespace())
 RFLA = TOOLS.load("rfla_perturb").prepares
 
 
@@ -34,7 +36,7 @@ def test_a_key_keeps_which_generator_it_was_and_no_more_than_the_tool_asks_for()
 
 def test_what_is_given_is_the_generator_of_the_key() -> None:
     seen = assets_seen(replace(suite("emoji12"), prior="closed"), RFLA, CASE)
-    given = assets_given(cell_with(seen), RFLA, SimpleNamespace(), CASE)  # type: ignore[arg-type]
+    given = assets_given(STORE, cell_with(seen), RFLA, ABOUT)
     assert set(given) == {"generator", "disguise"}
     assert given["generator"].name == "emoji-objects-closed"
     assert not set(given["generator"].showing("bee")) & set(given["generator"].showing("fly"))
@@ -42,8 +44,22 @@ def test_what_is_given_is_the_generator_of_the_key() -> None:
     assert given["disguise"].showing("bee"), "so that a patch can be told to look like something else"
 
 
+def test_a_region_attack_gets_the_scenes_and_snafue_the_pool_of_the_same_prior() -> None:
+    made = replace(suite("emoji12"), prior="closed")
+    seen = assets_seen(made, TOOLS.load("rfla_region").prepares, CASE)
+    assert set(seen) == {"generator", "scenes"}
+    given = assets_given(STORE, cell_with(seen), TOOLS.load("rfla_region").prepares, ABOUT)
+    assert given["scenes"].name == "emoji-scenes-closed"
+    pools = [
+        assets_seen(replace(made, prior=prior), TOOLS.load("snafue").prepares, CASE)["pool"]
+        for prior in ("open", "closed")
+    ]
+    assert pools[0]["name"] == pools[1]["name"]
+    assert pools[0]["digest"] != pools[1]["digest"]
+
+
 def test_a_suite_without_a_generator_refuses() -> None:
     seen = assets_seen(replace(suite("emoji12"), generator=None), RFLA, CASE)
     assert seen == {"generator": None}
     with pytest.raises(Refusal, match="no generator"):
-        assets_given(cell_with(seen), RFLA, SimpleNamespace(), CASE)  # type: ignore[arg-type]
+        assets_given(STORE, cell_with(seen), RFLA, ABOUT)

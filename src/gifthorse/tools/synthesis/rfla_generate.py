@@ -48,7 +48,7 @@ class RflaGenerate(Synthesis):
     start: str = "class"
     truncation: float = 0.4
     wander: float = 0.3
-    images: int = 1
+    images: int = 2
     steps: int | None = None
     learning_rate: float = 1e-4
     diversity: float = 0.5

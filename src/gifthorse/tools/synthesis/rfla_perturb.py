@@ -20,7 +20,7 @@ class RflaPerturb(Synthesis):
     :class:`~gifthorse.tools.synthesis.generated.Looks`. Noise and class vector are perturbed too, at a lower rate, and
     the target's own class cannot be reached through the class vector. Weights are the notebook's, divided by that of
     its cross-entropy (3). Differs from it in that the total variation is a mean, that all n patches are one batch with
-    one image a step each, and that each begins as another class where the notebook begins with all of them at once.
+    two images a step each, and that each begins as another class where the notebook begins with all of them at once.
 
     Attributes:
         side: of the patch in pixels; None is 18 of 64, 64 of 224.
@@ -54,7 +54,7 @@ class RflaPerturb(Synthesis):
     space: str = "generator"
     start: str = "class"
     truncation: float = 0.4
-    images: int = 1
+    images: int = 2
     steps: int | None = None
     learning_rate: float = 0.05
     input_rate: float = 0.025
