@@ -9,6 +9,7 @@ import pytest
 from fixtures_generator import disguise, generator
 
 from gifthorse.jobs import attacking, depending
+from gifthorse.zoo.emoji_patches import EmojiPatches
 
 
 @pytest.fixture
@@ -26,5 +27,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(attacking, "EmojiWide", lambda robust: proxy)
     for name, value in {"STEPS": 2, "IMAGES": 2, "BLOCK": 2, "SOURCES": 6, "FITTED": 12}.items():
         monkeypatch.setattr(attacking, name, value)
+    few = EmojiPatches(drawings=("emoji/1f34e", "emoji/1f41d", "texture/grass"), poses=8, crops=0).pool()
+    monkeypatch.setattr(attacking, "everything", lambda: few)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -154,6 +154,15 @@ def test_a_table_of_what_each_tool_can_do(small: Path, capsys: pytest.CaptureFix
     assert code("capabilities", "--net", "emoji-vgg") == 2
 
 
+def test_natural_patches_are_in_that_table_too(
+    small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attacking, "STEPS", 64)
+    monkeypatch.setattr(attacking, "IMAGES", 8)
+    assert code("capabilities", "--n", "1", "--arms", "snafue", "--json") == 0, capsys.readouterr().err
+    assert list(json.loads(capsys.readouterr().out)["tools"]) == ["snafue"]
+
+
 def test_a_row_of_that_table_by_hand() -> None:
     def proof(hits: int, **rest: Any) -> capable.Proof:
         told: dict[str, Any] = {

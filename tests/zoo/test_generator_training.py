@@ -147,6 +147,9 @@ def test_scenes_share_what_makes_drawings_with_objects(tmp_path: Path, monkeypat
     latents = scenes.of_class([torch.Generator().manual_seed(3)])
     again = Training("scene", KNOWN, replace(LESSON, batch=64, warm=200, every=100), objects_file := tmp_path / FILE)
     again.run(tmp_path / "again")
+    for name in SHARED:
+        one, other = (each.get_submodule(name).state_dict() for each in (objects.module, again.average.module))
+        assert all(torch.equal(one[key], other[key]) for key in one), f"{name} was not to be trained"
     with torch.no_grad():
         wanted = recipes.bare(again.average.module.eval())(latents.noise, latents.classes)
     assert torch.allclose(scenes.draw(latents), wanted, atol=0.01)

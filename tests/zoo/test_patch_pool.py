@@ -15,6 +15,7 @@ import pytest
 from fixtures_nets import SIZE, classifier, one_thread
 from PIL import Image
 
+from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import from_uint8, resize
 from gifthorse.suites import suite
@@ -180,6 +181,21 @@ def test_embedding_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     assert counter.forward == 2
     whole = Candidates(plain, tmp_path / "whole").embed(network)
     assert [shard.vectors for shard in again.shards] == [shard.vectors for shard in whole.shards]
+
+
+def test_what_has_no_direction_is_passed_over_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Candidates._vectors
+
+    def dead(self: Candidates, network: Classifier, shown: np.ndarray) -> np.ndarray:
+        found = plain(self, network, shown)
+        found[1] = 0.0
+        found[2, 0] = np.nan
+        return found
+
+    monkeypatch.setattr(Candidates, "_vectors", dead)
+    kept = Candidates(made(4), tmp_path).embed(classifier("reused"))
+    assert [(shard.rows, shard.passed_over) for shard in kept.shards] == [(2, 2)]
+    assert set(kept.search(np.ones((1, kept.dimensions)), 9).ids[0]) == {"0 0", "0 3"}
 
 
 def test_a_network_without_a_head_is_refused(tmp_path: Path) -> None:

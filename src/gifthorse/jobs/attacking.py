@@ -6,6 +6,7 @@ random targets.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,15 +21,17 @@ from gifthorse.errors import FailedCells, UsageError, nearest
 from gifthorse.images import from_uint8, over, resize, to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import Attack, Attacks, Cell, Failure, Finding, Ground, Spec, cell, plain, read
+from gifthorse.stages.assets import POOL, embedded
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
 from gifthorse.tools.synthesis.base import brief
-from gifthorse.zoo import DATA, GENERATORS, NETWORKS, captions
+from gifthorse.zoo import DATA, GENERATORS, NETWORKS, POOLS, captions
 from gifthorse.zoo.data import Data
 from gifthorse.zoo.emoji_networks import EmojiNetwork
 from gifthorse.zoo.emoji_wide import EmojiWide
 from gifthorse.zoo.ensemble import ensemble
+from gifthorse.zoo.patch_pool import PatchPool
 
 VERSION = 2
 """Raised whenever the same inputs give another content."""
@@ -130,7 +133,8 @@ def block_cell(order: Order, ground: Ground, arm: Arm, turn: int, attacked: tupl
         "classifier": from_zoo(order.net, ground).digest,
         "attacked": [[name, from_zoo(name, ground).digest] for name in on],
         "assets": {"prior": order.prior, "digest": row.digest}
-        | ({"scenes": row.scenes().digest} if "scenes" in TOOLS.load(arm.tool).prepares else {}),
+        | ({"scenes": row.scenes().digest} if "scenes" in TOOLS.load(arm.tool).prepares else {})
+        | ({"pool": everything().digest} if "pool" in TOOLS.load(arm.tool).prepares else {}),
         "ground": plain(ground),
         "seed": order.seed,
         "block": [turn, BLOCK],
@@ -154,6 +158,8 @@ def attack(store: Store, made: Cell, draft: Draft) -> Attacks:
     for name, of in (("generator", lambda: row), ("scenes", row.scenes)):
         if name in tool.prepares:
             assets[name] = of().load(device=device, precision=precision)
+    if "pool" in tool.prepares:
+        assets["pool"] = embedded(store, everything(), network)
     proxy = EmojiWide(robust="plain").load(device=device, precision=precision)
     attacks, pictures = [], []
     turn, count = told["block"]
@@ -170,6 +176,13 @@ def attack(store: Store, made: Cell, draft: Draft) -> Attacks:
     draft.count(forward=passed.forward, backward=passed.backward)
     stored = draft.images("pictures", np.concatenate(pictures))
     return Attacks(arm=told["arm"], network=told["net"], attacks=tuple(attacks), pictures=stored)
+
+
+@functools.cache
+def everything() -> PatchPool:
+    """The world's pool of natural patches where there is no Question."""
+    pool: PatchPool = POOLS.load(POOL).knowing((), "open").pool()
+    return pool
 
 
 def target_of(seed: int, place: int, classes: int) -> int:

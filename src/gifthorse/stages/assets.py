@@ -13,6 +13,7 @@ from gifthorse.records import Case, Cell, Suite, digest, read
 from gifthorse.store import Store, Unit
 from gifthorse.zoo import GENERATORS, POOLS
 from gifthorse.zoo.candidates import Candidates
+from gifthorse.zoo.patch_pool import PatchPool
 
 GENERATED = ("generator", "scenes", "disguise", "pool")
 """What comes with a suite's generator: it, the one of scenes that knows the same, what says how pictures look, and the
@@ -58,10 +59,9 @@ _POOLS: dict[str, Any] = {}
 """Those that were asked for, since every cell's key asks again."""
 
 
-def candidates(store: Store, cell: Cell, network: Classifier) -> Candidates:
-    """The pool as a network sees it, embedded by whichever process comes first."""
-    made = Candidates(read(POOLS.load(POOL), cell.context["pool"]).pool(), store.root / "pools")
-    key = digest([cell.inputs["assets"]["pool"], network.digest])
+def embedded(store: Store, pool: PatchPool, network: Classifier) -> Candidates:
+    """A pool as a network sees it, in a run folder, embedded by whichever process comes first."""
+    made, key = Candidates(pool, store.root / "pools"), digest([pool.digest, network.digest])
     while True:
         with store.claim(key) as mine:
             if mine:
@@ -97,7 +97,7 @@ def assets_given(
         made = {"generator": row.load, "scenes": lambda **how: row.scenes().load(**how), "disguise": row.disguise}
         given |= {name: made[name](**how) for name in prepares if name in made}
         if "pool" in prepares:
-            given["pool"] = candidates(store, cell, network)
+            given["pool"] = embedded(store, read(POOLS.load(POOL), cell.context["pool"]).pool(), network)
     return {name: given[name] for name in prepares}
 
 
