@@ -43,7 +43,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from measuring import keep, seconds, spread  # noqa: E402
+from measuring import keep, kept, seconds, spread  # noqa: E402
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.errors import Refusal  # noqa: E402
@@ -300,21 +300,21 @@ def gradients(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
     }
 
 
-def measured(name: str, setup: Setup, wanted: set[str]) -> dict[str, Any]:
-    """All figures of one network."""
+def measured(name: str, setup: Setup, wanted: set[str], found: dict[str, Any], note: Callable[[], None]) -> None:
+    """All figures of one network that are not there yet, noted one by one: what is stopped goes on."""
     net = network(setup)
     passes = 2 * net.micro_batch if setup.rounds > 1 else 2
     took = in_turns(setup.rounds, {"single": bare(net, passes), "half": bare(net, passes, dtype=torch.bfloat16)})
-    found: dict[str, Any] = {
+    found |= {
         "micro_batch": net.micro_batch,
         "bfloat16_in_hardware": bfloat16_is_fast("cpu"),
         "bare_bfloat16_speedup": ratio(took, "single", "half"),
-        "perturbation": {},
-        "gradient": {},
     }
+    for kind in ("perturbation", "gradient"):
+        found.setdefault(kind, {})
     contenders = [key for key in TOOLS if issubclass(TOOLS.load(key), Attribution) and not TOOLS[key].floor]
     for key in contenders:
-        if wanted and key not in wanted:
+        if (wanted and key not in wanted) or key in found["perturbation"] | found["gradient"]:
             continue
         if key in setup.methods:
             kind, figures = "perturbation", perturbation(key, setup, net)
@@ -323,7 +323,7 @@ def measured(name: str, setup: Setup, wanted: set[str]) -> dict[str, Any]:
         found[kind][key] = figures
         told = {k: round(v["median"], 3) for k, v in figures.items() if isinstance(v, dict) and "median" in v}
         print(f"{name:14} {key:24} {told or figures}", flush=True)
-    return found
+        note()
 
 
 def main() -> None:
@@ -340,11 +340,10 @@ def main() -> None:
     if unknown := only - set(setups) - set(TOOLS):
         sys.exit(f"there is no network or method {', '.join(sorted(unknown))}; networks are {', '.join(setups)}")
     chosen = {name: setup for name, setup in setups.items() if not only & set(setups) or name in only}
-    keep(
-        "attribution",
-        told,
-        {"networks": {name: measured(name, setup, only - set(setups)) for name, setup in chosen.items()}},
-    )
+    networks: dict[str, Any] = kept("attribution", told).get("networks", {})
+    for name, setup in chosen.items():
+        own = networks.setdefault(name, {})
+        measured(name, setup, only - set(setups), own, lambda: keep("attribution", told, {"networks": networks}))
 
 
 if __name__ == "__main__":

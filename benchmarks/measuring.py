@@ -39,6 +39,9 @@ def commit_id() -> str:
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
+COMMIT = commit_id()
+"""Before the first result changes the checkout."""
+
 LOAD = os.getloadavg()[0]
 """Of the machine, before anything was measured."""
 
@@ -50,13 +53,33 @@ def keep(name: str, told: argparse.Namespace, figures: dict[str, Any]) -> None:
         told: the command line, with ``quick``, ``threads`` and ``out``; a quick one is written only where it says so.
         figures: by name.
     """
-    found = {
-        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": LOAD},
-        "versions": versions(),
-        "commit": commit_id(),
-        "quick": told.quick,
-    }
-    out = told.out or (None if told.quick else ROOT / "benchmarks" / "results" / f"{name}.json")
+    out = _where(name, told)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(found | figures, indent=1) + "\n", encoding="utf-8")
+        out.write_text(json.dumps(_about(told) | figures, indent=1) + "\n", encoding="utf-8")
+
+
+def kept(name: str, told: argparse.Namespace) -> dict[str, Any]:
+    """What the same code measured on the same machine before it was stopped; nothing if that is not so."""
+    out = _where(name, told)
+    if out is None or not out.exists():
+        return {}
+    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    own = _about(told)
+    same = all(found.get(key) == own[key] for key in ("versions", "quick"))
+    same = same and str(found["commit"]).removesuffix("-dirty") == COMMIT.removesuffix("-dirty")
+    alike = {key: value for key, value in own["machine"].items() if key != "load_before"}
+    return found if same and alike.items() <= found["machine"].items() else {}
+
+
+def _where(name: str, told: argparse.Namespace) -> Path | None:
+    return told.out or (None if told.quick else ROOT / "benchmarks" / "results" / f"{name}.json")
+
+
+def _about(told: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "machine": machine() | {"python": platform.python_version(), "threads": told.threads, "load_before": LOAD},
+        "versions": versions(),
+        "commit": COMMIT,
+        "quick": told.quick,
+    }
