@@ -46,7 +46,7 @@ def test_patches_are_printed_held_beside_objects_and_photographed(
 ) -> None:
     assert code("physical", "--n", "3", "--json") == 0
     told = json.loads(capsys.readouterr().out)["shown"]
-    assert list(told) == ["digital", "printed and photographed, simulated"]
+    assert list(told) == ["digital", "on paper, simulated"]
     assert {row["n"] for row in told.values()} == {27}
     assert told["digital"]["of_digital"] == 1.0
     root = small / "runs" / "experiment-physical"

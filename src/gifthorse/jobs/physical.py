@@ -123,7 +123,7 @@ def _held(
     rows = torch.arange(len(scenes))
     return {
         "digital": network.predict(pasted)[rows, aimed].tolist(),
-        "printed and photographed, simulated": network.predict(taken)[rows, aimed].tolist(),
+        "on paper, simulated": network.predict(taken)[rows, aimed].tolist(),
     }, taken
 
 

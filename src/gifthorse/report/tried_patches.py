@@ -123,7 +123,7 @@ def draw_physical(
     album, (patches, taken) = Album(side=128, inputs=True), pictures
     told = physical_figures(found)["shown"]
     printed = tuple(patch(album, f"number {k + 1}", attack, patches[k]) for k, attack in enumerate(attacks))
-    simulated = found["printed and photographed, simulated"]
+    simulated = found["on paper, simulated"]
     order = np.argsort(-np.asarray(simulated), kind="stable")[:12]
     each = len(taken) // max(1, len(attacks))
     photos = tuple(
