@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.embeddings import Nearest
-from gifthorse.errors import Refusal
+from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import to_uint8
 from gifthorse.tools.synthesis.base import brief
 from gifthorse.tools.synthesis.snafue import SMALL, Snafue, ranked, weighted
@@ -123,6 +123,28 @@ def test_a_pool_that_only_shows_the_target_is_refused(tmp_path: Path) -> None:
     net = network()
     with pytest.raises(Refusal, match="0 of 9 natural patches do not show the target"):
         search(net, pool(tmp_path, net, HUES[1:2].repeat(9, 1)))
+
+
+def test_patches_that_show_the_target_take_no_other_s_place(tmp_path: Path) -> None:
+    """Those nearest are out by themselves; what is tried out are the next ones, as many as the budget pays for."""
+    net, tried = network(), list[int]()
+    plain = Snafue._gains
+
+    def gains(self: Snafue, task: Any, shown: Tensor, *rest: Any) -> Tensor:
+        tried.append(len(shown))
+        return plain(self, task, shown, *rest)
+
+    hues = torch.cat([HUES[1:2].repeat(9, 1), torch.tensor([[1.0, 0.25, 0.0]]).repeat(9, 1), HUES[3:].repeat(9, 1)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Snafue, "_gains", gains)
+        search(net, pool(tmp_path, net, hues), screened=9)
+    assert tried == [3, 9]
+
+
+@pytest.mark.parametrize("attack", ["saliency", "truth", "rfla_region", "snafue"])
+def test_what_makes_no_synthetic_patches_is_refused_by_name(attack: str) -> None:
+    with pytest.raises(UsageError, match=f"{attack} makes no synthetic patches"):
+        Snafue(attack=attack)
 
 
 def test_screening_uses_images_that_nothing_was_made_on_unless_it_follows_the_thesis(tmp_path: Path) -> None:

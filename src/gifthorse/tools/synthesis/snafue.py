@@ -71,6 +71,11 @@ class Snafue(Synthesis):
         for name in ("share", "out"):
             if not 0 < getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", "above 0, below 1")
+        made = TOOLS.load(base(self.attack))
+        if not issubclass(made, Synthesis) or not set(made.prepares) < set(self.prepares):
+            raise UsageError(
+                f"{self.attack} makes no synthetic patches for snafue", "rfla_perturb, or adversarial_patch"
+            )
 
     def _synthesise(self, task: Task) -> Made:
         made: Synthesis = TOOLS.make(base(self.attack), own_settings(self.attack))
@@ -85,19 +90,19 @@ class Snafue(Synthesis):
                 looks = task.classifier.penultimate(_alone(found.pictures, task)).double().cpu().numpy()
             kept = candidates.of(task.classifier)
             asked, scales = weighted(looks, gains, self.faithful)
-            # each candidate is seen once by itself, and once in each screening image
+            # twice as many as are tried out are seen by themselves, since those that show the target are passed over
             rows = min(self.screen, len(tried.clean.screen))
-            most = min(self.screened, (task.budget - passed.passes) // (1 + rows))
+            most = min(self.screened, (task.budget - passed.passes) // (2 + rows))
             if most < task.n:
                 raise UsageError(
                     f"a budget of {task.budget} passes leaves {max(0, most)} natural patches to try out for "
                     f"{task.n} findings",
                     "a larger budget, fewer findings, or fewer screening images",
                 )
-            ids = ranked(kept.search(asked, 2 * most, device=task.classifier.device), scales)[:most]
+            ids = ranked(kept.search(asked, 2 * most, device=task.classifier.device), scales)[: 2 * most]
             pictures = opaque(from_uint8(candidates.pool.pictures(ids)).to(task.classifier.device))
             with torch.no_grad():
-                pictures = pictures[self._free(task, pictures)]
+                pictures = pictures[self._free(task, pictures)][:most]
                 if len(pictures) < task.n:
                     raise Refusal(
                         f"{len(pictures)} of {len(ids)} natural patches do not show the target", "a larger pool"
