@@ -65,6 +65,8 @@ class Setup:
         rounds: times that all contenders run.
         images: that a gradient method explains at once.
         methods: settings of the perturbation methods.
+        steps: of integrated gradients (doubled for no image, as random weights would have them doubled to the end), and
+            samples of gradient SHAP.
     """
 
     build: str
@@ -72,6 +74,12 @@ class Setup:
     rounds: int
     images: int
     methods: dict[str, dict[str, Any]]
+    steps: int
+
+    def gradients(self, name: str) -> dict[str, Any]:
+        """Settings of a gradient method."""
+        few = {"steps": self.steps, "most": self.steps}
+        return {"integrated_gradients": few, "gradient_shap": {"samples": self.steps}}.get(name, {})
 
 
 def methods(cells: int, samples: int, orders: int) -> dict[str, dict[str, Any]]:
@@ -86,12 +94,12 @@ def methods(cells: int, samples: int, orders: int) -> dict[str, dict[str, Any]]:
 
 
 SETUPS = {
-    "resnet18-64": Setup(build="resnet18", size=64, rounds=7, images=64, methods=methods(8, 500, 8)),
-    "resnet50-224": Setup(build="resnet50", size=224, rounds=3, images=8, methods=methods(4, 64, 4)),
+    "resnet18-64": Setup(build="resnet18", size=64, rounds=7, images=64, methods=methods(8, 500, 8), steps=16),
+    "resnet50-224": Setup(build="resnet50", size=224, rounds=3, images=4, methods=methods(4, 64, 4), steps=8),
 }
 QUICK = {
-    "resnet18-64": Setup(build="resnet18", size=64, rounds=1, images=2, methods=methods(2, 8, 2)),
-    "resnet50-224": Setup(build="resnet50", size=32, rounds=1, images=2, methods=methods(2, 8, 2)),
+    "resnet18-64": Setup(build="resnet18", size=64, rounds=1, images=2, methods=methods(2, 8, 2), steps=2),
+    "resnet50-224": Setup(build="resnet50", size=32, rounds=1, images=2, methods=methods(2, 8, 2), steps=2),
 }
 
 
@@ -278,10 +286,10 @@ def halves(took: dict[str, list[float]], alike: float) -> dict[str, Any]:
 
 
 def gradients(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
-    """A method that needs gradients, at its defaults, against the bare passes that it counts."""
+    """A method that needs gradients against the bare passes that it counts."""
     torch.manual_seed(2)
     images, pool = torch.rand(setup.images, 3, net.size, net.size), torch.rand(4, 3, net.size, net.size)
-    tool = TOOLS.make(name)
+    tool = TOOLS.make(name, setup.gradients(name))
     try:
         cost = tool(net, images, TARGET, references=pool).cost
     except Refusal as refusal:
@@ -293,6 +301,7 @@ def gradients(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
     took = in_turns(setup.rounds, works)
     return {
         "images": setup.images,
+        "settings": setup.gradients(name),
         "forward": cost.forward,
         "backward": cost.backward,
         "seconds": statistics.median(took["ours"]),
