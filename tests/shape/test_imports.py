@@ -37,6 +37,7 @@ FLOORS = [
     {"runner"},
     {"store"},
     {"units", "embeddings"},
+    {"neighbours"},
     {"claims", "disk"},
     {"registry"},
     {"records"},
