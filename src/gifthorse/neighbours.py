@@ -30,9 +30,6 @@ STEP = 128 << 20
 BLOCK = 64
 """Pairs whose products, in float64, are in a core's own cache at once."""
 
-TASK = 2_048
-"""Pairs that one thread works out before it takes others."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest:
@@ -113,7 +110,7 @@ def nearest(shards: Shards, wide: Exact, k: int, step: int = STEP, device: str =
     for start, part in _steps(shards, max(1, step // (4 * (shards.dimensions + len(wide)))), device):
         close = asked @ part.T
         may = close >= floor[:, None]
-        if int(may.sum()) > 2 * top.numel():  # as at the beginning: too many to look at one by one
+        if int(may.count_nonzero()) > 2 * top.numel():  # as at the beginning: too many to look at one by one
             top = torch.cat([top, close.topk(min(k, len(part)), sorted=False).values], 1).topk(k).values
             floor = torch.maximum(top[:, -1] - 2 * error, floor)
             may, known = close >= floor[:, None], True
@@ -183,12 +180,15 @@ class _Pile:
         import numpy as np
 
         self.shards, self.wide, self.k = shards, wide, k
-        self._query: list[Whole] = []
-        self._place: list[Whole] = []
-        self._rough: list[npt.NDArray[np.float32]] = []
-        self._size, self._least = 0, 2 * k * len(wide)
-        self._mark, self._most = self._least, 4 * k * len(wide)
-        self._best = Pairs(query=np.zeros(0, np.int64), place=np.zeros(0, np.int64), value=np.zeros(0))
+        self._least, self._most = 2 * k * len(wide), 4 * k * len(wide)
+        none = np.zeros(0, np.int64)
+        self._best, self._ids = Pairs(query=none, place=none, value=np.zeros(0)), np.zeros(0, "S1")
+        self._hold(none, none, np.zeros(0, np.float32))
+
+    def _hold(self, query: Whole, place: Whole, rough: npt.NDArray[np.float32]) -> None:
+        self._query, self._place, self._rough = [query], [place], [rough]
+        self._size = len(query)
+        self._mark = max(self._least, 2 * self._size)
 
     def add(self, query: Whole, place: Whole, rough: npt.NDArray[np.float32]) -> None:
         """Put some pairs on it."""
@@ -205,9 +205,7 @@ class _Pile:
             return None
         query, place, rough = map(np.concatenate, (self._query, self._place, self._rough))
         still = rough >= floor[query]
-        self._query, self._place, self._rough = [query[still]], [place[still]], [rough[still]]
-        self._size = int(still.sum())
-        self._mark = max(self._least, 2 * self._size)
+        self._hold(query[still], place[still], rough[still])
         if self._size <= self._most:
             return None
         self._settle()
@@ -217,7 +215,7 @@ class _Pile:
         import numpy as np
 
         query, place = np.concatenate(self._query), np.concatenate(self._place)
-        self._query, self._place, self._rough, self._size, self._mark = [], [], [], 0, self._least
+        self._hold(query[:0], place[:0], self._rough[0][:0])
         more = Pairs(query=query, place=place, value=exact(self.shards, self.wide, query, place))
         self._best, self._ids = best(self.shards, self._best.and_also(more), self.k)
 
@@ -291,15 +289,12 @@ def exact(shards: Shards, wide: Exact, query: Whole, place: Whole) -> Exact:
             np.multiply(seen[:count], asked[:count], out=seen[:count])
             values[here] = seen[:count].sum(1)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        waiting = [
-            threads.submit(work, vectors, rows[start : start + TASK], which[start : start + TASK])
-            for part, rows, which in shards.places(place)
-            for vectors in (np.asarray(shards.vectors(part)),)
-            for start in range(0, len(rows), TASK)
-        ]
-        for done in waiting:
-            done.result()
+    count = torch.get_num_threads()
+    with ThreadPoolExecutor(count) as threads:
+        for part, rows, which in shards.places(place):  # one after another, so that no more than one is mapped
+            vectors, each = np.asarray(shards.vectors(part)), -(-len(rows) // count)
+            cuts = [slice(start, start + each) for start in range(0, len(rows), each)]
+            list(threads.map(lambda cut: work(vectors, rows[cut], which[cut]), cuts))  # noqa: B023
     return values
 
 
