@@ -107,7 +107,7 @@ def nearest(shards: Shards, wide: Exact, k: int, step: int = STEP, device: str =
     # the best k rough similarities so far: no vector is among the nearest that is below the last of them by two errors
     top = torch.full((len(wide), k), -torch.inf, device=device)
     floor = top[:, -1]
-    for start, part in _steps(shards, max(1, step // (4 * (shards.dimensions + len(wide)))), device):
+    for start, part in steps(shards, max(1, step // (4 * (shards.dimensions + len(wide)))), device):
         close = asked @ part.T
         may = close >= floor[:, None]
         if int(may.count_nonzero()) > 2 * top.numel():  # as at the beginning: too many to look at one by one
@@ -138,7 +138,7 @@ def _error(dimensions: int) -> float:
     return 1.01 * (dimensions + 8) * 2.0**-24
 
 
-def _steps(shards: Shards, most: int, device: str) -> Iterator[tuple[int, Tensor]]:
+def steps(shards: Shards, most: int, device: str) -> Iterator[tuple[int, Tensor]]:
     """All vectors as float32 on the device, at most so many at once, each time with the place of the first.
 
     Each time in the same memory, which is read before it is written again.
@@ -182,7 +182,7 @@ class _Pile:
         self.shards, self.wide, self.k = shards, wide, k
         self._least, self._most = 2 * k * len(wide), 4 * k * len(wide)
         none = np.zeros(0, np.int64)
-        self._best, self._ids = Pairs(query=none, place=none, value=np.zeros(0)), np.zeros(0, "S1")
+        self._best = Ranked(pairs=Pairs(query=none, place=none, value=np.zeros(0)), ids=np.zeros(0, "S1"))
         self._hold(none, none, np.zeros(0, np.float32))
 
     def _hold(self, query: Whole, place: Whole, rough: npt.NDArray[np.float32]) -> None:
@@ -217,12 +217,12 @@ class _Pile:
         query, place = np.concatenate(self._query), np.concatenate(self._place)
         self._hold(query[:0], place[:0], self._rough[0][:0])
         more = Pairs(query=query, place=place, value=exact(self.shards, self.wide, query, place))
-        self._best, self._ids = best(self.shards, self._best.and_also(more), self.k)
+        self._best = best(self.shards, self._best.pairs.and_also(more), self.k)
 
     def nearest(self) -> Nearest:
         """What is left, in order."""
         self._settle()
-        return self._best.told(self._ids, len(self.wide))
+        return self._best.told(len(self.wide))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,26 +248,44 @@ class Pairs:
 
         return Pairs(**{name: np.concatenate([mine, getattr(other, name)]) for name, mine in vars(self).items()})
 
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """The best pairs of each query, one query after another, the best first; and their ids."""
+
+    pairs: Pairs
+    ids: npt.NDArray[np.bytes_]
+
     def last(self, count: int, k: int) -> Exact:
-        """The k-th best of each of ``count`` queries, minus infinity where there are fewer; sorted by :func:`best`."""
+        """The k-th best similarity of each of ``count`` queries, minus infinity where there are fewer."""
         import numpy as np
 
-        ends = np.searchsorted(self.query, np.arange(count), side="right")
+        ends = np.searchsorted(self.pairs.query, np.arange(count), side="right")
         full = np.diff(ends, prepend=0) >= k
         found = np.full(count, -np.inf)
-        found[full] = self.value[ends[full] - 1]
+        found[full] = self.pairs.value[ends[full] - 1]
         return found
 
-    def told(self, ids: npt.NDArray[np.bytes_], count: int) -> Nearest:
-        """As a search tells it, if they are sorted by :func:`best`."""
+    def told(self, count: int) -> Nearest:
+        """The same as a search of ``count`` queries tells it."""
         import numpy as np
 
-        edges = np.searchsorted(self.query, np.arange(count + 1)).tolist()
-        names, values = [each.decode() for each in ids.tolist()], self.value.tolist()
+        edges = np.searchsorted(self.pairs.query, np.arange(count + 1)).tolist()
+        names, values = [each.decode() for each in self.ids.tolist()], self.pairs.value.tolist()
         cuts = [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
         return Nearest(
             ids=tuple(tuple(names[cut]) for cut in cuts), similarities=tuple(tuple(values[cut]) for cut in cuts)
         )
+
+
+def picked(shards: Shards, places: Whole) -> npt.NDArray[np.float32]:
+    """Some vectors by their places, ``(n, dimensions)`` float32."""
+    import numpy as np
+
+    found = np.empty((len(places), shards.dimensions), np.float32)
+    for part, rows, which in shards.places(places):
+        found[which] = shards.vectors(part)[rows]
+    return found
 
 
 def exact(shards: Shards, wide: Exact, query: Whole, place: Whole) -> Exact:
@@ -298,8 +316,8 @@ def exact(shards: Shards, wide: Exact, query: Whole, place: Whole) -> Exact:
     return values
 
 
-def best(shards: Shards, pairs: Pairs, k: int) -> tuple[Pairs, npt.NDArray[np.bytes_]]:
-    """Of each query the k best pairs, the best first, ties broken by id; and their ids."""
+def best(shards: Shards, pairs: Pairs, k: int) -> Ranked:
+    """Of each query the k best pairs, ties broken by id."""
     import numpy as np
 
     pairs = pairs[np.lexsort((-pairs.value, pairs.query))]
@@ -312,4 +330,4 @@ def best(shards: Shards, pairs: Pairs, k: int) -> tuple[Pairs, npt.NDArray[np.by
     order = np.lexsort((ids, -pairs.value, pairs.query))
     pairs, ids = pairs[order], ids[order]
     first = np.arange(len(order)) - np.searchsorted(pairs.query, pairs.query) < k
-    return pairs[first], ids[first]
+    return Ranked(pairs=pairs[first], ids=ids[first])

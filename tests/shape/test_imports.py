@@ -35,7 +35,7 @@ FLOORS = [
     {"heat", "printing"},
     {"images", "gates", "checkpoints"},
     {"runner"},
-    {"store"},
+    {"store", "indexing"},
     {"units", "embeddings"},
     {"neighbours"},
     {"claims", "disk"},
