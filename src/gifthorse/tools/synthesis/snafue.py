@@ -100,16 +100,19 @@ class Snafue(Synthesis):
                     "a larger budget, fewer findings, or fewer screening images",
                 )
             ids = ranked(kept.search(asked, 2 * most, device=task.classifier.device), scales)[: 2 * most]
+            seen = len(ids)
             pictures = opaque(from_uint8(candidates.pool.pictures(ids)).to(task.classifier.device))
             with torch.no_grad():
-                pictures = pictures[self._free(task, pictures)][:most]
+                free = self._free(task, pictures).nonzero()[:most, 0]
+                pictures, ids = pictures[free], [ids[k] for k in free.tolist()]
                 if len(pictures) < task.n:
                     raise Refusal(
-                        f"{len(pictures)} of {len(ids)} natural patches do not show the target", "a larger pool"
+                        f"{len(pictures)} of {seen} natural patches do not show the target", "a larger pool"
                     )
                 scores = self._gains(tried, pictures, insertion)
         best = torch.argsort(scores, descending=True, stable=True)[: task.n]
-        return Made(pictures=pictures[best], losses=-scores[best], insertion=insertion)
+        chosen = tuple(ids[k] for k in best.tolist())
+        return Made(pictures=pictures[best], losses=-scores[best], insertion=insertion, sources=chosen)
 
     def _gains(self, task: Task, pictures: Tensor, insertion: Insertion) -> Tensor:
         """Mean probability of the target with each patch, ``(m,)``; what it is without is the same for all."""
