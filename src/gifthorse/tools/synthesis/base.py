@@ -279,8 +279,8 @@ class Synthesis(Tool):
                 "look for infinite weights or logits in the network, or try --precision float32",
             )
         findings = tuple(
-            Finding(insertion=made.insertion, loss=float(loss), picture=i, source=made.sources[i] if made.sources else None)
-            for i, loss in enumerate(losses.tolist())
+            Finding(insertion=made.insertion, loss=float(loss), picture=i, source=source)
+            for i, (loss, source) in enumerate(zip(losses.tolist(), made.sources or (None,) * task.n, strict=True))
         )
         kept = replace(made, losses=losses).best(keep)
         return Findings(
