@@ -69,3 +69,70 @@ class Crossed:
     tried: tuple[str, ...]
     confidences: tuple[tuple[float, ...], ...]
     pictures: Images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One patch in images of a source.
+
+    Attributes:
+        name: what it is in the pool that it comes from.
+        hits: images that are classified as the target with it.
+        fooled: those of them that are not without it.
+        confidence: mean probability of the target.
+    """
+
+    name: str
+    hits: int
+    fooled: int
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hunted:
+    """Natural patches that were found for a source and a target, and what they did (thesis 5.2).
+
+    Attributes:
+        source, target: names of the classes.
+        n: source images that nothing was made or chosen on.
+        before: of these, those that are classified as the target without a patch.
+        natural: the best patches of the pool; ``crops``: middles of images of the target's class, as many chosen of as
+            many; ``synthetic``: what the search went by.
+        dropped: patches that were passed over, since they show the target.
+        alike: mean cosine similarity of two of the natural patches, as the network sees them.
+        near: mean cosine similarity of a natural patch and the mean of images of the target's class.
+        pictures: of natural patches, then crops, then synthetic ones, ``(k, 4, h, w)`` uint8.
+    """
+
+    source: str
+    target: str
+    n: int
+    before: int
+    natural: tuple[Hit, ...]
+    crops: tuple[Hit, ...]
+    synthetic: tuple[Hit, ...]
+    dropped: int
+    alike: float
+    near: float
+    pictures: Images
+
+    def success(self, hit: Hit) -> float:
+        """Share of the images that are classified as the target with a patch, less the share without (thesis 5.2.2)."""
+        return (hit.hits - self.before) / self.n
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a search finds with fewer synthetic patches, or when fewer natural ones are tried out (Figure 5.8).
+
+    Attributes:
+        source, target: names of the classes.
+        synthetic, screened: the numbers that were tried.
+        success: for each of the former, for each of the latter, the mean success of the best patches.
+    """
+
+    source: str
+    target: str
+    synthetic: tuple[int, ...]
+    screened: tuple[int, ...]
+    success: tuple[tuple[float, ...], ...]
