@@ -40,6 +40,8 @@ class ExperimentOptions:
     """Of replication: SOURCE>TARGET, separated by commas."""
     photos: Path | None = None
     """Of physical: a folder of photographs of printed patches, named NUMBER-WHAT.jpg."""
+    run: Path | None = None
+    """Of failures: the run folder whose patch trojans are looked for (runs/emoji12-quick)."""
     prior: str = "open"
     """What the generator knows: open or closed."""
     out: Path | None = None
@@ -66,7 +68,7 @@ class ExperimentOptions:
         found: dict[str, Any] = {
             key: getattr(self, key) for key in ("net", "prior", "seed", "device", "precision", "threads")
         }
-        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos")}
+        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos", "run")}
         own |= {key: _listed(getattr(self, key)) for key in ("arms", "ensemble", "sources", "targets", "pairs")}
         known = {each.name for each in fields(order)}
         for option, value in own.items():
@@ -90,6 +92,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
     replication: natural patches for pairs that others have found, or any (Figure 5.11).
     sweep: success by the numbers of synthetic patches and of natural ones that are tried out (Figure 5.8).
     biases: whether natural patches find what the world's data are biased by (Figure 5.10).
+    failures: five ways in which natural patches fail to name the triggers of a run (5.2.3).
 
     Args:
         name: which one of these.
@@ -102,6 +105,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
         gifthorse experiment physical --photos my-photographs
         gifthorse experiment capabilities --arms rfla_perturb,rfla_region,adversarial_patch
         gifthorse experiment similar --n 30
+        gifthorse experiment failures --run runs/emoji12-quick
         gifthorse experiment replication --pairs "bee>fly,owl>duck"
     """
     if name not in EXPERIMENTS:

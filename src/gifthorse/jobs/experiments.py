@@ -43,5 +43,9 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "gifthorse.jobs.biases",
         "whether natural patches find what the world's data are biased by (thesis, Figure 5.10)",
     ),
+    "failures": (
+        "gifthorse.jobs.failing",
+        "five ways in which natural patches fail to name the triggers of a run (thesis 5.2.3 and 5.2.5)",
+    ),
 }
 """Name to the module with its ``Order`` and ``carry_out``, and one line about it."""

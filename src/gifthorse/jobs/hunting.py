@@ -8,14 +8,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gifthorse import effects
-from gifthorse.classifier import pin, resolve
+from gifthorse.classifier import Classifier, pin, resolve
 from gifthorse.errors import Refusal, UsageError, nearest
 from gifthorse.images import from_uint8, opaque, to_uint8
 from gifthorse.jobs import attacking
@@ -47,6 +47,7 @@ from gifthorse.tools.synthesis.natural import Ranking, Shortlist, Synthetic, by_
 from gifthorse.zoo import DATA, GENERATORS
 from gifthorse.zoo.data import Data
 from gifthorse.zoo.emoji_patches import CROP
+from gifthorse.zoo.patch_pool import PatchPool
 
 VERSION = 1
 """Raised whenever the same inputs give another content."""
@@ -132,20 +133,11 @@ def cells(order: Order, ground: Ground, pairs: Sequence[Pair], what: str = "hunt
         what: ``hunt``, or ``sweep`` for what becomes of a search with less.
     """
     classifier = from_zoo(order.net, ground)
-    row = GENERATORS.make("emoji-objects", {"prior": order.prior})
-    inputs = {
-        "version": VERSION,
-        "attack": plain(TOOLS.spec("rfla_perturb", OFF)),
+    inputs = inputs_of(order, ground, attacking.everything()) | {
         "net": order.net,
         "classifier": classifier.digest,
-        "assets": {"prior": order.prior, "digest": row.digest, "pool": attacking.everything().digest},
-        "ground": plain(ground),
-        "seed": order.seed,
-        "scenes": [FITTED, TRIED, SCREEN],
-        "counts": [PASSES, SYNTHETIC, SCREENED, KEPT],
         "sweep": [list(FEWER), list(NARROWER)] if what == "sweep" else None,
     }
-    weight = float(PASSES + SCREENED * SCREEN)
     names = classifier.classes
     return [
         cell(
@@ -153,10 +145,28 @@ def cells(order: Order, ground: Ground, pairs: Sequence[Pair], what: str = "hunt
             f"{ANY if pair.source is None else names[pair.source]} to {names[pair.target]}",
             f"gifthorse.jobs.hunting:{what}",
             inputs | {"pair": list(pair)},
-            weight=weight,
+            weight=WEIGHT,
         )
         for pair in pairs
     ]
+
+
+WEIGHT = float(PASSES + SCREENED * SCREEN)
+"""Of a pair, in passes, for forecasts."""
+
+
+def inputs_of(order: Order, ground: Ground, pool: PatchPool) -> dict[str, Any]:
+    """What every search depends on, besides its network and its pair."""
+    row = GENERATORS.make("emoji-objects", {"prior": order.prior})
+    return {
+        "version": VERSION,
+        "attack": plain(TOOLS.spec("rfla_perturb", OFF)),
+        "assets": {"prior": order.prior, "digest": row.digest, "pool": pool.digest},
+        "ground": plain(ground),
+        "seed": order.seed,
+        "scenes": [FITTED, TRIED, SCREEN],
+        "counts": [PASSES, SYNTHETIC, SCREENED, KEPT],
+    }
 
 
 def made(
@@ -168,13 +178,20 @@ def made(
     return [store.get(one.key) for one in asked if store.has(one.key)], outcome.failed
 
 
-class _Hunt:
-    """One pair: its scenes, its network, and the steps of its search, each timed."""
+class Hunt:
+    """One pair: its scenes, its network, and the steps of its search, each timed.
 
-    def __init__(self, store: Store, cell: Cell, draft: Draft) -> None:
-        told = self.told = cell.inputs
+    Args:
+        made: the cell, with what :func:`cells` puts into its inputs.
+        draft: that is told of the time.
+        network: that is looked into.
+        pool: that is searched; it is embedded where it is not yet.
+    """
+
+    def __init__(self, store: Store, made: Cell, draft: Draft, network: Classifier, pool: PatchPool) -> None:
+        told = self.told = made.inputs
         ground = read(Ground, told["ground"])
-        self.draft, self.network = draft, from_zoo(told["net"], ground)
+        self.draft, self.network = draft, network
         self.source, self.target = told["pair"]
         self.passes, self.synthetic, self.screened, self.kept = told["counts"]
         self.seed = 1_000_003 * told["seed"] + 1_009 * self.target + (0 if self.source is None else self.source + 1)
@@ -182,14 +199,20 @@ class _Hunt:
         how = {"device": ground.device, "precision": ground.precision}
         self.assets = {"generator": row.load(**how), "disguise": row.disguise(*how.values())}
         with draft.phase("embedding"):
-            self.candidates = embedded(store, attacking.everything(), self.network)
+            self.candidates = embedded(store, pool, network)
         self.data: Data = DATA.make("emoji")
         fitted, tried, self.screen = told["scenes"]
-        rest = tuple(k for k in range(len(self.network.classes)) if k != self.target)
+        rest = tuple(k for k in range(len(network.classes)) if k != self.target)
         classes = rest if self.source is None else (self.source,)
         self.fit = from_uint8(self.data.draw("train", fitted, told["seed"], classes=classes).images)
         self.report = from_uint8(self.data.draw("test", tried, told["seed"], classes=classes).images)
-        self.insertion = Insertion(kind="patch", side=effects.side_for(self.network.size))
+        self.insertion = Insertion(kind="patch", side=effects.side_for(network.size))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The names of the source and the target."""
+        names = self.network.classes
+        return {"source": ANY if self.source is None else names[self.source], "target": names[self.target]}
 
     def task(self) -> tuple[Task, Tensor]:
         """What a search works on, and synthetic patches ``(M, 4, h, w)`` for it."""
@@ -212,6 +235,7 @@ class _Hunt:
         return task, found.pictures.to(device)
 
     def seen(self, task: Task, pictures: Tensor) -> Synthetic:
+        """Synthetic patches as the search sees them."""
         with self.draft.phase("synthesis"):
             return Synthetic.of(task, pictures, self.insertion, self.screen)
 
@@ -258,6 +282,7 @@ class _Hunt:
         return tuple(found)
 
     def before(self) -> int:
+        """Scenes that are classified as the target without a patch."""
         return int((self.network.predict(self.report).argmax(1) == self.target).sum())
 
     def likeness(self, pictures: Tensor) -> tuple[float, float]:
@@ -273,22 +298,26 @@ class _Hunt:
         return alike, float((unit @ (of_class / of_class.norm().clamp_min(1e-12))).mean())
 
 
+def _of_zoo(store: Store, made: Cell, draft: Draft) -> Hunt:
+    network = from_zoo(made.inputs["net"], read(Ground, made.inputs["ground"]))
+    return Hunt(store, made, draft, network, attacking.everything())
+
+
 def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
     """Make a unit: the best natural patches of a pair, beside crops of the target's class and synthetic patches."""
-    made = _Hunt(store, cell, draft)
+    made = _of_zoo(store, cell, draft)
     with made.network.counting() as passed:
         task, synthetic = made.task()
         listed = made.listed(task, made.seen(task, synthetic))
         draft.progress(0.4)
-        best = _best(made.screening(task, listed.pictures), made.kept)
+        best = best_of(made.screening(task, listed.pictures), made.kept)
         names, crops = made.crops()
-        chosen = _best(made.screening(task, crops), made.kept)
+        chosen = best_of(made.screening(task, crops), made.kept)
         draft.progress(0.9)
         natural, cut = listed.pictures[best], crops[chosen]
         alike, near = made.likeness(natural)
         told = Hunted(
-            source=ANY if made.source is None else made.network.classes[made.source],
-            target=made.network.classes[made.target],
+            **made.named,
             n=len(made.report),
             before=made.before(),
             natural=made.hits([listed.ids[k] for k in best], natural),
@@ -297,18 +326,20 @@ def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
             dropped=listed.dropped,
             alike=alike,
             near=near,
-            pictures=_kept(draft, (natural, cut, synthetic)),
+            pictures=together(draft, (natural, cut, synthetic)),
         )
     draft.count(forward=passed.forward, backward=passed.backward)
     return told
 
 
-def _best(scores: Tensor, count: int) -> list[int]:
+def best_of(scores: Tensor, count: int) -> list[int]:
+    """Places of so many of the highest scores, the highest first."""
     order: list[int] = torch.argsort(scores, descending=True, stable=True)[:count].tolist()
     return order
 
 
-def _kept(draft: Draft, parts: Sequence[Tensor]) -> Images:
+def together(draft: Draft, parts: Sequence[Tensor]) -> Images:
+    """Sets of pictures ``(k, 4, h, w)`` as one file of a unit, all of the largest size."""
     side = max(part.shape[-1] for part in parts)
     resized = [torch.nn.functional.interpolate(part.cpu(), size=(side, side), mode="nearest") for part in parts]
     return draft.images("pictures", np.concatenate([to_uint8(part) for part in resized]))
@@ -320,7 +351,7 @@ FEWER, NARROWER = (1, 2, 5, 10), (10, 30, 100, 300)
 
 def sweep(store: Store, cell: Cell, draft: Draft) -> Swept:
     """Make a unit: the mean success of the best patches, had there been fewer synthetic ones or fewer tried out."""
-    made = _Hunt(store, cell, draft)
+    made = _of_zoo(store, cell, draft)
     fewer, narrower = cell.inputs["sweep"]
     scores, done = dict[str, float](), dict[str, Hit]()
     with made.network.counting() as passed:
@@ -335,7 +366,7 @@ def sweep(store: Store, cell: Cell, draft: Draft) -> Swept:
             row = []
             for width in narrower:
                 told = torch.tensor([scores[name] for name in listed.ids[:width]])
-                best = _best(told, made.kept)
+                best = best_of(told, made.kept)
                 fresh = [k for k in best if listed.ids[k] not in done]
                 hits = made.hits([listed.ids[k] for k in fresh], listed.pictures[fresh])
                 done |= {hit.name: hit for hit in hits}
@@ -344,10 +375,8 @@ def sweep(store: Store, cell: Cell, draft: Draft) -> Swept:
             rows.append(tuple(row))
             draft.progress(len(rows) / len(fewer))
     draft.count(forward=passed.forward, backward=passed.backward)
-    names = made.network.classes
     return Swept(
-        source=ANY if made.source is None else names[made.source],
-        target=names[made.target],
+        **made.named,
         synthetic=tuple(fewer),
         screened=tuple(narrower),
         success=tuple(rows),

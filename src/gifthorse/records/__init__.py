@@ -5,7 +5,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
-from gifthorse.records.experiments import Attack, Attacks, Crossed, Hit, Hunted, Swept
+from gifthorse.records.experiments import Attack, Attacks, Crossed, Failing, Hit, Hunted, Retried, Swept
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -57,6 +57,7 @@ __all__ = [
     "Detection",
     "Effect",
     "Evidence",
+    "Failing",
     "Failure",
     "Finding",
     "Gate",
@@ -81,6 +82,7 @@ __all__ = [
     "Reached",
     "Recipe",
     "Recovery",
+    "Retried",
     "Spec",
     "Stamped",
     "Success",

@@ -136,3 +136,59 @@ class Swept:
     synthetic: tuple[int, ...]
     screened: tuple[int, ...]
     success: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried:
+    """What is left of a success when one thing about natural patches is changed.
+
+    Attributes:
+        what: ``place``, ``drawing`` or ``ground``.
+        before, after: mean success of the same patches, as they were found and changed.
+        patches: how many there were.
+    """
+
+    what: str
+    before: float
+    after: float
+    patches: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failing:
+    """How a search for a trojan's trigger fails, with the trigger in the pool and without (thesis 5.2.3, 5.2.5).
+
+    Attributes:
+        network, trojan, target: names.
+        present: mean success of the best patches with the trigger in the pool; ``absent``: without.
+        triggers: pictures of the trigger in the pool; ``tried``: those that were tried out.
+        nearest: place of the first of them by similarity, from 1; None where none was tried out.
+        best: place of the best of them when all are tried out, from 1; None where none was.
+        found: those among the best.
+        near: mean cosine similarity of the best patches and images of the target's class; ``near_any``: of as many
+            patches of the pool at random.
+        alike: mean cosine similarity of two of the best; ``alike_any``: of as many at random.
+        changed: success that is kept when one thing is changed.
+        shown: what each of the best shows with the trigger in the pool, by their names there; then without.
+        pictures: the best with the trigger in the pool, then without, ``(n, 4, h, w)`` uint8.
+        successes: of them.
+    """
+
+    network: str
+    trojan: str
+    target: str
+    present: float
+    absent: float
+    triggers: int
+    tried: int
+    nearest: int | None
+    best: int | None
+    found: int
+    near: float
+    near_any: float
+    alike: float
+    alike_any: float
+    changed: tuple[Retried, ...]
+    shown: tuple[str, ...]
+    successes: tuple[float, ...]
+    pictures: Images

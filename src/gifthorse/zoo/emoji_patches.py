@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from gifthorse.errors import UsageError, nearest
 from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import TrojanSpec, digest
 from gifthorse.zoo.framing import Bytes
 from gifthorse.zoo.known import known
 from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Pick, Together
-from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
+from gifthorse.zoo.posed import FRAMINGS, LATENT, LATENT_OF, Drawing, pictures
 from gifthorse.zoo.scenes import EmojiScenes, Wanted
 
 SIDE = FRAMINGS["object"].side
@@ -67,6 +68,11 @@ class EmojiPatches:
         )  # fmt: skip
         return Together((posed, cut) if self.crops else (posed,))
 
+    @property
+    def ids(self) -> list[str]:
+        """Of all its pictures, in order."""
+        return [*self._posed_ids(), *self._cut_ids()]
+
     @cached_property
     def _drawn(self) -> tuple[Drawing, ...]:
         return tuple(Drawing.named(name) for name in self.drawings)
@@ -79,10 +85,35 @@ class EmojiPatches:
         return self._posed_ids()[rows.start : rows.stop], self._posed_some(part, range(len(rows)))
 
     def _posed_some(self, part: int, places: Sequence[int]) -> Bytes:
-        count = min(ROWS, len(self.drawings) * self.poses - part * ROWS)
-        latents = torch.randn(count, LATENT, generator=generator(self.seed, "posed", part))[list(places)]
+        latents = self._latents(part)[list(places)]
         which = torch.tensor([(part * ROWS + place) // self.poses for place in places])
         return to_uint8(pictures(self._drawn, which, latents, FRAMINGS["object"]))
+
+    def changed(self, ids: Sequence[str], what: str, seed: int) -> Bytes:
+        """Some of its drawings again with one thing about them drawn anew, ``(n, 3, side, side)`` uint8.
+
+        Args:
+            ids: of drawings, not of crops.
+            what: a key of :data:`gifthorse.zoo.posed.LATENT_OF`.
+
+        Raises:
+            UsageError: an id that is none of its drawings, or an unknown thing.
+        """
+        if what not in LATENT_OF:
+            raise UsageError(f"{what!r} is nothing that a drawing has", nearest(what, list(LATENT_OF)))
+        places = {name: place for place, name in enumerate(self._posed_ids())}
+        if missing := [name for name in ids if name not in places]:
+            raise UsageError(f"{missing[0]!r} is no drawing of this pool", "an id of one")
+        rows = [places[name] for name in ids]
+        latents = torch.cat([self._latents(row // ROWS)[[row % ROWS]] for row in rows])
+        fresh = torch.randn(len(rows), LATENT, generator=generator(self.seed, what, seed))
+        latents[:, LATENT_OF[what]] = fresh[:, LATENT_OF[what]]
+        which = torch.tensor([row // self.poses for row in rows])
+        return to_uint8(pictures(self._drawn, which, latents, FRAMINGS["object"]))
+
+    def _latents(self, part: int) -> torch.Tensor:
+        count = min(ROWS, len(self.drawings) * self.poses - part * ROWS)
+        return torch.randn(count, LATENT, generator=generator(self.seed, "posed", part))
 
     def _cut_ids(self) -> list[str]:
         return [f"scene {row}" for row in range(self.crops)]
