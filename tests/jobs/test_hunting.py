@@ -66,6 +66,7 @@ def record(
         dropped=1,
         alike=0.5,
         near=0.25,
+        published=0.5,
         pictures=NONE,
     )
 

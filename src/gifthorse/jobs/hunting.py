@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -263,13 +263,14 @@ class Hunt:
         cut = from_uint8(np.ascontiguousarray(scenes[..., edge : edge + CROP, edge : edge + CROP]))
         return [f"crop {k}" for k in range(len(cut))], opaque(cut).to(self.network.device)
 
-    def hits(self, names: Sequence[str], pictures: Tensor) -> tuple[Hit, ...]:
-        """What pictures do in scenes that nothing was made or chosen on."""
-        without = self.network.predict(self.report).argmax(1) == self.target
+    def hits(self, names: Sequence[str], pictures: Tensor, scenes: Tensor | None = None) -> tuple[Hit, ...]:
+        """What pictures do, in scenes that nothing was made or chosen on unless others are given."""
+        scenes = self.report if scenes is None else scenes
+        without = self.network.predict(scenes).argmax(1) == self.target
         found = []
         for name, picture in zip(names, pictures, strict=True):
             draw = generator(self.seed, "tried")
-            after = self.network.predict(effects.insert(self.report, picture.cpu(), self.insertion, draw))
+            after = self.network.predict(effects.insert(scenes, picture.cpu(), self.insertion, draw))
             with_it = after.argmax(1) == self.target
             found.append(
                 Hit(
@@ -281,9 +282,18 @@ class Hunt:
             )
         return tuple(found)
 
-    def before(self) -> int:
+    def before(self, scenes: Tensor | None = None) -> int:
         """Scenes that are classified as the target without a patch."""
-        return int((self.network.predict(self.report).argmax(1) == self.target).sum())
+        scenes = self.report if scenes is None else scenes
+        return int((self.network.predict(scenes).argmax(1) == self.target).sum())
+
+    def published(self, task: Task, listed: Shortlist) -> float:
+        """Mean success of the best, chosen and tried on the scenes that synthetic patches were made on."""
+        same = replace(task, clean=Clean(fit=task.clean.fit, screen=task.clean.fit))
+        best = best_of(self.screening(same, listed.pictures), self.kept)
+        scenes = task.clean.fit.cpu()
+        hits = self.hits([listed.ids[k] for k in best], listed.pictures[best], scenes)
+        return sum(hit.hits for hit in hits) / len(hits) / len(scenes) - self.before(scenes) / len(scenes)
 
     def likeness(self, pictures: Tensor) -> tuple[float, float]:
         """Mean cosine similarity of two pictures, and of one and the target's class, as the network sees them."""
@@ -326,6 +336,7 @@ def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
             dropped=listed.dropped,
             alike=alike,
             near=near,
+            published=made.published(task, listed),
             pictures=together(draft, (natural, cut, synthetic)),
         )
     draft.count(forward=passed.forward, backward=passed.backward)

@@ -101,6 +101,8 @@ class Hunted:
         dropped: patches that were passed over, since they show the target.
         alike: mean cosine similarity of two of the natural patches, as the network sees them.
         near: mean cosine similarity of a natural patch and the mean of images of the target's class.
+        published: mean success of as many natural patches, had they been chosen and tried on the scenes that synthetic
+            ones were made on, as in the thesis's code: it flatters them (selection bias).
         pictures: of natural patches, then crops, then synthetic ones, ``(k, 4, h, w)`` uint8.
     """
 
@@ -114,6 +116,7 @@ class Hunted:
     dropped: int
     alike: float
     near: float
+    published: float
     pictures: Images
 
     def success(self, hit: Hit) -> float:
