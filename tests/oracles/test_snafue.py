@@ -16,8 +16,10 @@ from gifthorse.classifier import Classifier
 from gifthorse.embeddings import Nearest
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import to_uint8
+from gifthorse.tools.synthesis import natural, snafue
 from gifthorse.tools.synthesis.base import brief
-from gifthorse.tools.synthesis.snafue import SMALL, Snafue, ranked, weighted
+from gifthorse.tools.synthesis.natural import SMALL, ranked, weighted
+from gifthorse.tools.synthesis.snafue import Snafue
 from gifthorse.zoo.candidates import Candidates
 from gifthorse.zoo.patch_pool import MadePatches
 
@@ -128,15 +130,16 @@ def test_a_pool_that_only_shows_the_target_is_refused(tmp_path: Path) -> None:
 def test_patches_that_show_the_target_take_no_other_s_place(tmp_path: Path) -> None:
     """Those nearest are out by themselves; what is tried out are the next ones, as many as the budget pays for."""
     net, tried = network(), list[int]()
-    plain = Snafue._gains
+    plain = natural.gains
 
-    def gains(self: Snafue, task: Any, shown: Tensor, *rest: Any) -> Tensor:
+    def gains(task: Any, shown: Tensor, *rest: Any) -> Tensor:
         tried.append(len(shown))
-        return plain(self, task, shown, *rest)
+        return plain(task, shown, *rest)
 
     hues = torch.cat([HUES[1:2].repeat(9, 1), torch.tensor([[1.0, 0.25, 0.0]]).repeat(9, 1), HUES[3:].repeat(9, 1)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Snafue, "_gains", gains)
+        for module in (natural, snafue):
+            patch.setattr(module, "gains", gains)
         search(net, pool(tmp_path, net, hues), screened=9)
     assert tried == [3, 9]
 
@@ -150,14 +153,15 @@ def test_what_makes_no_synthetic_patches_is_refused_by_name(attack: str) -> None
 def test_screening_uses_images_that_nothing_was_made_on_unless_it_follows_the_thesis(tmp_path: Path) -> None:
     net, seen = network(), []
     candidates = pool(tmp_path, net, HUES.repeat(8, 1))
-    plain = Snafue._gains
+    plain = natural.gains
 
-    def gains(self: Snafue, task: Any, *rest: Any) -> Tensor:
+    def gains(task: Any, *rest: Any) -> Tensor:
         seen.append(torch.equal(task.clean.screen, task.clean.fit))
-        return plain(self, task, *rest)
+        return plain(task, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Snafue, "_gains", gains)
+        for module in (natural, snafue):
+            patch.setattr(module, "gains", gains)
         search(net, candidates)
         search(net, candidates, faithful=True)
     assert seen == [False, False, True, True]

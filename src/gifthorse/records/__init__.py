@@ -5,7 +5,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
-from gifthorse.records.experiments import Attack, Attacks, Crossed
+from gifthorse.records.experiments import Attack, Attacks, Crossed, Failing, Hit, Hunted, Retried, Swept
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -43,7 +43,7 @@ from gifthorse.records.suites import (
     Suite,
     TrojanSpec,
 )
-from gifthorse.records.units import Cell, Cost, Failure, Ground, Plan, cell
+from gifthorse.records.units import Cell, Cost, Failure, Ground, Phase, Plan, cell
 
 __all__ = [
     "SCHEMA",
@@ -57,11 +57,14 @@ __all__ = [
     "Detection",
     "Effect",
     "Evidence",
+    "Failing",
     "Failure",
     "Finding",
     "Gate",
     "Gates",
     "Ground",
+    "Hit",
+    "Hunted",
     "Images",
     "Implant",
     "Insertion",
@@ -69,6 +72,7 @@ __all__ = [
     "Measure",
     "Network",
     "Option",
+    "Phase",
     "Plan",
     "Planting",
     "Precision",
@@ -78,10 +82,12 @@ __all__ = [
     "Reached",
     "Recipe",
     "Recovery",
+    "Retried",
     "Spec",
     "Stamped",
     "Success",
     "Suite",
+    "Swept",
     "Trained",
     "Trial",
     "TrojanSpec",

@@ -122,10 +122,15 @@ class _Bookkeeper:
 
     def shares(self, relevance: Tensor, z: Tensor, bias: Tensor | float | None) -> Tensor:
         """``R / (z + eps sign z)``, to be multiplied by each contribution; ``bias`` broadcasts to z."""
-        shift = torch.where(z < 0, -self.epsilon, self.epsilon)
-        share = relevance / (z + shift)
-        taken = torch.zeros(len(z), device=z.device) if bias is None else (share * bias).flatten(1).sum(1)
-        self.account.book(self.path, taken, (share * shift).flatten(1).sum(1))
+        denominator = torch.copysign(z.new_tensor(self.epsilon), z).add_(z)
+        share = torch.div(relevance, denominator, out=denominator)
+        inner = tuple(range(1, z.ndim))
+        if isinstance(bias, Tensor) and bias.ndim == z.ndim > 2 and bias.shape[1] == bias.numel():
+            taken = share.sum(inner[1:]) @ bias.flatten()  # one for each channel
+        else:
+            taken = torch.zeros(len(z), device=z.device) if bias is None else (share * bias).sum(inner)
+        # the epsilon's sign is the denominator's, so share times sign is a share with the relevance's sign
+        self.account.book(self.path, taken, self.epsilon * torch.copysign(share, relevance).sum(inner))
         return share
 
 
@@ -164,8 +169,8 @@ def _branches(choice: Choice, module: nn.Module, first: bool) -> Sequence[Branch
                 None,
                 [
                     (_whole, _whole, None, 1.0),
-                    (lambda x: low.expand_as(x), _positive, None, -1.0),
-                    (lambda x: high.expand_as(x), _negative, None, -1.0),
+                    (lambda x: low.expand_as(x).contiguous(), _positive, None, -1.0),
+                    (lambda x: high.expand_as(x).contiguous(), _negative, None, -1.0),
                 ],
             )
         ]
@@ -191,23 +196,29 @@ def _terms(
     """The inputs of some terms as leaves, their sum, and the bias in it where there is one."""
     own = dict(module.named_parameters())
     leaves: list[Tensor] = []
-    bias, z = None, torch.zeros_like(y)
+    bias: Tensor | None = None
+    z: Tensor | None = None
     with torch.enable_grad():
         for part, of_weight, of_bias, sign in terms:
-            leaf = part(x).detach().contiguous().requires_grad_()
+            leaf = part(x).detach().requires_grad_()
             if part is _negative and not bool(leaf.any()):
                 continue  # behind a ReLU there is nothing negative: a sum of zeros
             weights = {"weight": (of_weight or _whole)(own["weight"])}
             if own.get("bias") is not None:
                 weights["bias"] = torch.zeros_like(own["bias"]) if of_bias is None else of_bias(own["bias"])
                 bias = bias if of_bias is None else weights["bias"]
-            z = z + sign * functional_call(module, weights, (leaf,))
+            made = functional_call(module, weights, (leaf,))
+            made = made if sign == 1.0 else sign * made
+            z = made if z is None else z + made
             leaves.append(leaf)
-    return leaves, z, bias
+    return leaves, torch.zeros_like(y) if z is None else z, bias
 
 
 def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Bookkeeper) -> tuple[Tensor, Back]:
     """Convolution and linear layer; outputs of which a rule's own sum is 0 hand relevance on by the epsilon rule."""
+    wide = (1, -1) + (1,) * (x.ndim - 2) if isinstance(module, CONVOLUTIONS) else (-1,)
+    if len(branches) == 1 and branches[0] == (None, EPSILON):
+        return _plainly(module, x, wide, keep)
     y = module(x)
     made = []
     for gate, terms in branches:
@@ -216,7 +227,6 @@ def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Boo
         if gate is None and terms is not EPSILON and bool((barren := z.detach() == 0).any()):
             made[-1] = (~barren, leaves, z, bias)
             made.append((barren, *_terms(module, x, y, EPSILON)))
-    wide = (1, -1) + (1,) * (y.ndim - 2) if isinstance(module, CONVOLUTIONS) else (-1,)
 
     def back(relevance: Tensor) -> tuple[Tensor]:
         total = torch.zeros_like(x)
@@ -224,10 +234,25 @@ def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Boo
             going = relevance if mask is None else relevance * mask
             share = keep.shares(going, z.detach(), None if bias is None else bias.view(wide))
             for leaf, coming in zip(leaves, torch.autograd.grad(z, leaves, share), strict=True):
-                total += leaf.detach() * coming
+                total += coming.mul_(leaf.detach())
         return (total,)
 
     return y, back
+
+
+def _plainly(module: nn.Module, x: Tensor, wide: tuple[int, ...], keep: _Bookkeeper) -> tuple[Tensor, Back]:
+    """The epsilon rule, whose sum is what the layer gives: it is worked out once."""
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        z = module(leaf)
+    bias = getattr(module, "bias", None)
+
+    def back(relevance: Tensor) -> tuple[Tensor]:
+        share = keep.shares(relevance, z.detach(), None if bias is None else bias.view(wide))
+        (coming,) = torch.autograd.grad(z, leaf, share)
+        return (coming.mul_(leaf.detach()),)
+
+    return z.detach(), back
 
 
 def _affine(module: nn.Module, x: Tensor, keep: _Bookkeeper) -> tuple[Tensor, Back]:
@@ -249,7 +274,7 @@ def _addition(one: Tensor, other: Tensor, keep: _Bookkeeper) -> tuple[Tensor, Ba
 
     def back(relevance: Tensor) -> tuple[Tensor, Tensor]:
         share = keep.shares(relevance, one + other, None)
-        return (share * one).sum_to_size(one.shape), (share * other).sum_to_size(other.shape)
+        return (share * one).sum_to_size(one.shape), share.mul_(other).sum_to_size(other.shape)
 
     return one + other, back
 

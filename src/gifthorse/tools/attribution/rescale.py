@@ -79,9 +79,9 @@ def _activation(module: nn.Module, kept: Kept, x: Tensor) -> tuple[Tensor, Back]
     y = module(x)
     run = x - kept[0]
     flat = run.abs() < NEAR
-    slope = (y - kept[1]) / torch.where(flat, 1.0, run)
+    slope = (y - kept[1]).div_(run.masked_fill_(flat, 1.0))
     if bool(flat.any()):
-        slope = torch.where(flat, _derivative(module, x), slope)
+        slope = torch.where(flat, _derivative(module, x), slope, out=slope)
     return y, lambda back: (back * slope,)
 
 
