@@ -116,6 +116,22 @@ def test_very_many_that_are_alike_are_not_collected(tmp_path: Path, monkeypatch:
     assert max(at_once) <= 200
 
 
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_pools_that_are_searched_apart_find_what_they_do_together(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rows = st.lists(coarse, min_size=D, max_size=D).filter(any)
+    n, k = data.draw(st.integers(2, 30)), data.draw(st.integers(1, 9))
+    vectors = np.array(data.draw(st.lists(rows, min_size=n, max_size=n)), np.float32)
+    queries, cut = vectors[:2], data.draw(st.integers(1, n - 1))
+    ids = [f"{name}" for name in data.draw(st.permutations(range(n)))]
+    root = tmp_path_factory.mktemp("pools")
+    one, other = filled(root / "1", vectors[:cut], ids[:cut], []), filled(root / "2", vectors[cut:], ids[cut:], [])
+    found = neighbours.merged([one.search(queries, k), other.search(queries, k)], k)
+    assert found == filled(root / "all", vectors, ids, []).search(queries, k)
+
+
 def test_similarities_are_cosines(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     vectors, query = rng.normal(size=(50, 32)).astype(np.float32) * 9, rng.normal(size=(1, 32)).astype(np.float32)

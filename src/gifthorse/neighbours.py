@@ -8,7 +8,7 @@ nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,20 @@ class Nearest:
 
     ids: tuple[tuple[str, ...], ...]
     similarities: tuple[tuple[float, ...], ...]
+
+
+def merged(found: Sequence[Nearest], k: int) -> Nearest:
+    """What the same queries find in several pools together, from what they find in each: so machines share a search.
+
+    Args:
+        found: of one search in each pool, for k vectors or more.
+    """
+    ids, similarities = list[tuple[str, ...]](), list[tuple[float, ...]]()
+    for each in zip(*((zip(one.ids, one.similarities, strict=True)) for one in found), strict=True):
+        pairs = sorted((-value, name.encode()) for names, values in each for name, value in zip(names, values, strict=True))
+        ids.append(tuple(name.decode() for _, name in pairs[:k]))
+        similarities.append(tuple(-value for value, _ in pairs[:k]))
+    return Nearest(ids=tuple(ids), similarities=tuple(similarities))
 
 
 @dataclass(frozen=True, kw_only=True)
