@@ -94,7 +94,9 @@ hundred machines, embedding by `emoji-resnet` takes {hundredth}, and a search {q
 
 def page() -> str:
     """The page, from the results as they are committed."""
-    pools, search = (json.loads((ROOT / "benchmarks" / "results" / f"{n}.json").read_text()) for n in ("pools", "search"))
+    pools, search = (
+        json.loads((ROOT / "benchmarks" / "results" / f"{n}.json").read_text()) for n in ("pools", "search")
+    )
     large = next(f for f in search["figures"] if f["vectors"] > 100_000 and f["queries"] == QUERIES)
     each = large["seconds"]["median"] / large["vectors"]
     machine, screened = pools["machine"], pools["screening"]["emoji-resnet"]
@@ -135,7 +137,12 @@ def asked(pools: dict[str, Any]) -> list[str]:
     """What is asked beside what was measured."""
     rows = {
         "embedding, of the bare forward rate, decoded pictures": ("at least 90%", "embedding", "share_ready", share),
-        "the same, JPEG files, of 1 / (1 / forward + decode / cores)": ("at least 90%", "embedding", "share_files", share),
+        "the same, JPEG files, of 1 / (1 / forward + decode / cores)": (
+            "at least 90%",
+            "embedding",
+            "share_files",
+            share,
+        ),
         "the same, tar shards of them": ("at least 90%", "embedding", "share_tar", share),
         "screening against one by one": ("5 and 1.5 times", "screening", "one_by_one_over_ours", times),
         "screening over the bare forwards": ("at most 1.2", "screening", "over_bare", times),

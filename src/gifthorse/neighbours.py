@@ -52,7 +52,9 @@ def merged(found: Sequence[Nearest], k: int) -> Nearest:
     """
     ids, similarities = list[tuple[str, ...]](), list[tuple[float, ...]]()
     for each in zip(*((zip(one.ids, one.similarities, strict=True)) for one in found), strict=True):
-        pairs = sorted((-value, name.encode()) for names, values in each for name, value in zip(names, values, strict=True))
+        pairs = sorted(
+            (-value, name.encode()) for names, values in each for name, value in zip(names, values, strict=True)
+        )
         ids.append(tuple(name.decode() for _, name in pairs[:k]))
         similarities.append(tuple(-value for value, _ in pairs[:k]))
     return Nearest(ids=tuple(ids), similarities=tuple(similarities))

@@ -61,7 +61,9 @@ def test_its_code_names_what_there_is() -> None:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 assert hasattr(importlib.import_module(node.module or ""), alias.name)
-    options = {name.replace("_", "-") for name in (*RunOptions.__dataclass_fields__, *SynthesiseOptions.__dataclass_fields__)}
+    options = {
+        name.replace("_", "-") for name in (*RunOptions.__dataclass_fields__, *SynthesiseOptions.__dataclass_fields__)
+    }
     options |= {"net", "method"}
     for flag in re.findall(r" --([\w-]+)", page):
         assert flag in options, flag
