@@ -19,7 +19,7 @@ from fixtures_nets import (
 from torch import Tensor, nn
 
 from gifthorse import ground
-from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve
+from gifthorse.classifier import FORWARD_BATCH, FORWARD_TIMES, TIMES, Classifier, bfloat16_is_fast, pin, resolve
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import to_uint8
 from gifthorse.records import Ground
@@ -161,6 +161,18 @@ def test_the_micro_batch_is_a_power_of_two_that_follows_from_memory() -> None:
     assert sizes[-1] == 256
     assert sizes[2] == 2 * sizes[1]
     assert all(size & (size - 1) == 0 for size in sizes)
+
+
+def test_passes_without_gradients_take_more_images_where_few_fit_with_them() -> None:
+    net = Classifier(module(Reused), classes=CLASSES, size=SIZE, memory=1 << 40)
+    assert net.forward_batch == net.micro_batch == 256, "nothing is gained beyond what fits with gradients"
+    net.memory = TIMES * net._bytes * 4
+    assert net.micro_batch == 4
+    wide = FORWARD_TIMES * net._widest
+    assert net.forward_batch == max(4, min(FORWARD_BATCH, 1 << ((net.memory // wide).bit_length() - 1)))
+    assert net.forward_batch > 4
+    net.memory = 1
+    assert net.forward_batch == 1
 
 
 def test_the_view_is_a_module_whose_layers_can_be_hooked() -> None:

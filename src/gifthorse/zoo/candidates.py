@@ -66,8 +66,8 @@ class Candidates:
     def _vectors(self, classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
         found = [np.zeros((0, classifier.head_weight().shape[1]), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(pictures), classifier.micro_batch):
-                part = from_uint8(pictures[start : start + classifier.micro_batch])
+            for start in range(0, len(pictures), classifier.forward_batch):
+                part = from_uint8(pictures[start : start + classifier.forward_batch])
                 found.append(classifier.penultimate(resize(part, classifier.size).clamp(0, 1)).cpu().numpy())
         return np.concatenate(found)
 
