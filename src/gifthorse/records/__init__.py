@@ -5,6 +5,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
+from gifthorse.records.captions import Caption, PoolSample, Theme
 from gifthorse.records.experiments import Attack, Attacks, Crossed
 from gifthorse.records.findings import (
     Effect,
@@ -50,6 +51,7 @@ __all__ = [
     "Attack",
     "Attacks",
     "Brief",
+    "Caption",
     "Case",
     "Cell",
     "Cost",
@@ -71,6 +73,7 @@ __all__ = [
     "Option",
     "Plan",
     "Planting",
+    "PoolSample",
     "Precision",
     "Probes",
     "Protocol",
@@ -82,6 +85,7 @@ __all__ = [
     "Stamped",
     "Success",
     "Suite",
+    "Theme",
     "Trained",
     "Trial",
     "TrojanSpec",
