@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from gifthorse.captioners.base import Bytes, flat
 from gifthorse.errors import InputError, MissingExtra
@@ -105,13 +106,15 @@ def _hashed(path: Path, size: int, modified: int) -> str:
 @lru_cache(maxsize=1)
 def _loaded(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers import BlipForConditionalGeneration, BlipProcessor
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # the run has one of its own
     try:
         processor: Any = BlipProcessor.from_pretrained(str(folder), local_files_only=True)
         model: Any = BlipForConditionalGeneration.from_pretrained(
             str(folder), local_files_only=True, use_safetensors=True
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().partition("\n")[0]
         raise InputError(f"{folder} holds no BLIP: {first}", HOW) from error
     return processor, model.eval().requires_grad_(False).to(device)

@@ -140,13 +140,8 @@ class Found:
         place = self.order.get((row.get("network") or "", row.get("trojan") or ""), len(self.order))
         measure = row.get("measure")
         rank = MEASURES.index(measure) if measure in MEASURES else len(MEASURES)
-        return (
-            *names,
-            place,
-            row.get("trojan") or "",
-            rank,
-            *(row.get(name) or "" for name in ("on", "judge", "captioner", "key")),
-        )
+        rest = (row.get(name) or "" for name in ("on", "judge", "captioner", "key"))
+        return (*names, place, row.get("trojan") or "", rank, *rest)
 
 
 def _of_another(evidence: Unit, networks: set[str]) -> bool:

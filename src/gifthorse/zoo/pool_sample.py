@@ -12,7 +12,7 @@ from gifthorse.zoo.patch_pool import PatchPool
 
 
 def sampled(pool: PatchPool, count: int, seed: int) -> tuple[list[str], Bytes, int]:
-    """Some pictures of a pool, each as likely as any other, none twice; no more of it is in memory than these and a part.
+    """Some pictures of a pool, each as likely as any other, none twice; only these and one part are in memory.
 
     Every picture draws a number from the seed and its part's name, and the smallest numbers are taken: so the sample of
     a pool is the same however often it is drawn.
