@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from gifthorse.captioners import CAPTIONERS, blip
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.captioners.base import Sight
 from gifthorse.captioners.blip import Blip
 from gifthorse.captioners.blip_llm import LONGEST, PROMPT, BlipLlm
@@ -193,7 +193,11 @@ def test_a_refused_connection_and_a_silent_server_are_told_apart(server: Server)
     with pytest.raises(InputError, match=r"cannot be reached.*refused"):
         Chat(url=f"http://127.0.0.1:{port}/v1", model="m").answer("What?")
     done = threading.Event()
-    server.reply = lambda handler: done.wait(5) and None
+
+    def waits(handler: BaseHTTPRequestHandler) -> None:
+        done.wait(5)
+
+    server.reply = waits
     began = time.monotonic()
     with pytest.raises(InputError, match=r"said nothing for 0\.2 s"):
         Chat(url=server.url, model="m", timeout=0.2).answer("What?")
@@ -301,7 +305,7 @@ def test_a_folder_that_is_none_is_said_before_the_work(tmp_path: Path, monkeypat
         Blip(folder=tmp_path).ready()
     for name in ("config.json", "model.safetensors", "tokenizer_config.json", "preprocessor_config.json"):
         (tmp_path / name).write_text("{}")
-    monkeypatch.setattr(blip.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"transformers") as missing:
         Blip(folder=tmp_path).ready()
     assert "gifthorse[clip]" in str(missing.value)

@@ -322,7 +322,7 @@ def test_a_found_set_has_its_caption_with_its_significance(context: Page, page: 
     assert none.number is not None
     assert (named.number.text, none.number.text) == ("p = .004", "p = .41")
     assert named.note.startswith("3 of 3 pictures fit it better")
-    assert "'leopard'" in none.note, "what fits best is named as what it is: not shown"
+    assert "“leopard”" in none.note, "what fits best is named as what it is: not shown"
     assert said["fork", "encoder"].note == "the tool searched no pool that its set could be compared with"
     free = said["smiley_emoji", "blip_llm"]
     assert free.number is None

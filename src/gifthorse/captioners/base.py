@@ -14,7 +14,9 @@ from torch import Tensor
 
 from gifthorse.errors import InputError
 from gifthorse.images import from_uint8, over
-from gifthorse.records import Caption, Evidence, Spec, digest
+from gifthorse.records import Caption, Evidence, Finding, Insertion, Spec, digest
+from gifthorse.zoo.patch_pool import PatchPool
+from gifthorse.zoo.pool_sample import sampled
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -51,6 +53,20 @@ class Reference:
     embeddings: Floats
     marks: npt.NDArray[np.bytes_]
     total: int
+
+    @classmethod
+    def of(cls, pool: PatchPool, encoder: Encoder, count: int, seed: int) -> Reference:
+        """Random pictures of a pool, drawn and embedded; reads the whole pool once.
+
+        Args:
+            pool: of patches.
+            encoder: that captions.
+            count: how many, or all where there are no more.
+            seed: of the draw.
+        """
+        _, pictures, total = sampled(pool, count, seed)
+        marks = np.array([mark(picture) for picture in pictures], dtype="S32")
+        return cls(embeddings=embedded(encoder, from_uint8(pictures)), marks=marks, total=total)
 
     def without(self, pictures: Bytes) -> Reference:
         """The same but for some pictures ``(n, 3, h, w)``, so that none is in the set and in the sample."""
@@ -123,6 +139,29 @@ class Captioner(ABC):
         if "encoder" in self.needs and sight.encoder is None:
             raise InputError(f"the captioner {self.name} was given no encoder", "Sight(encoder=...)")
         return self.caption(replace(caption, n=len(shown)), pictures[shown], sight)
+
+    @final
+    def of(self, pictures: Bytes, sight: Sight) -> Caption:
+        """The caption of any pictures, which no evidence has to hold; it names a digest of them as its evidence.
+
+        Args:
+            pictures: of the set, ``(n, 4, h, w)`` uint8 RGBA, n >= 1.
+            sight: what this captioner looks with.
+
+        Raises:
+            InputError: they are no such pictures, or something that it needs is not there.
+        """
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1] != 4 or not len(pictures):
+            raise InputError(
+                f"the pictures to caption are {pictures.dtype} of shape {pictures.shape}", "uint8 (n, 4, h, w) RGBA"
+            )
+        told = digest([mark(picture).decode() for picture in pictures])
+        findings = tuple(Finding(insertion=Insertion(kind="frame"), loss=0.0, picture=k) for k in range(len(pictures)))
+        evidence = Evidence(
+            tool=Spec(name="", version=0), kind="synthesis", network="", trojan="", seed=0, findings=findings,
+            kept=tuple(range(len(pictures))), hints=(told,),
+        )  # fmt: skip
+        return self(evidence, pictures, sight)
 
     @abstractmethod
     def caption(self, caption: Caption, pictures: Bytes, sight: Sight, /) -> Caption:

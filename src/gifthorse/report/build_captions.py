@@ -32,7 +32,8 @@ def _note(caption: Caption) -> str:
     if caption.p is None:
         return f"a language model's summary of captions of {pictures}, with no significance"
     best = caption.themes[0]
-    fits = f"{best.fits} of {pictures} fit {'it' if caption.words else repr(best.words)} better than 95% of the pool do"
+    what = "it" if caption.words else f"“{best.words}”"
+    fits = f"{best.fits} of {pictures} fit {what} better than 95% of the pool do"
     drawn = "every set" if caption.exact else f"{caption.sets:,} sets"
     tried = f"compared with {drawn} of {caption.n} from {caption.sample:,} random ones of {caption.pool:,}"
     level = words.percent(caption.level or 0.0, 0)

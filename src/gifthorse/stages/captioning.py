@@ -11,17 +11,13 @@ import functools
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from gifthorse.captioners import CAPTIONERS
-from gifthorse.captioners.base import Captioner, Reference, Sight, embedded, mark
-from gifthorse.images import from_uint8
+from gifthorse.captioners.base import Captioner, Reference, Sight
 from gifthorse.records import Caption, Cell, Evidence, Plan, PoolSample, Spec, cell, plain, read
 from gifthorse.stages.keys import CODE
 from gifthorse.store import Draft, Store
 from gifthorse.tools import TOOLS
 from gifthorse.zoo import ENCODERS, POOLS
-from gifthorse.zoo.pool_sample import sampled
 
 HERE = "gifthorse.stages.captioning"
 
@@ -70,17 +66,16 @@ def draw(store: Store, cell: Cell, draft: Draft) -> PoolSample:
     """Make a ``sample`` unit."""
     told = cell.inputs["pool"]
     pool = read(POOLS.load(told["name"]), cell.context["pool"]).pool()
-    _, pictures, total = sampled(pool, cell.inputs["count"], cell.inputs["seed"])
-    draft.progress(0.5)
     encoder = _encoder(cell.context["encoder"], cell.inputs["ground"]["device"])
-    draft.array("embeddings", embedded(encoder, from_uint8(pictures)))
-    draft.array("marks", np.array([mark(picture) for picture in pictures], dtype="S32"))
+    reference = Reference.of(pool, encoder, cell.inputs["count"], cell.inputs["seed"])
+    draft.array("embeddings", reference.embeddings)
+    draft.array("marks", reference.marks)
     return PoolSample(
         pool=told["name"],
         digest=told["digest"],
         encoder=cell.inputs["encoder"],
-        count=len(pictures),
-        total=total,
+        count=len(reference.marks),
+        total=reference.total,
         embeddings="embeddings.npy",
         marks="marks.npy",
     )
