@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/attribution.py            prints, and writes benchmarks/results/attribution.json
     .venv/bin/python benchmarks/attribution.py --only resnet18-64,lime
+    .venv/bin/python benchmarks/attribution.py --only lrp --again    measures it once more
     .venv/bin/python benchmarks/attribution.py --quick    tiny sizes, to see that it works; writes only with --out
 
 Two networks of torchvision's with random weights: ResNet-18 at 64 pixels and ResNet-50 at 224. All contenders for a
@@ -43,7 +44,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from measuring import keep, kept, seconds, spread  # noqa: E402
+from measuring import COMMIT, keep, kept, seconds, spread  # noqa: E402
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.errors import Refusal  # noqa: E402
@@ -309,8 +310,14 @@ def gradients(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
     }
 
 
-def measured(name: str, setup: Setup, wanted: set[str], found: dict[str, Any], note: Callable[[], None]) -> None:
-    """All figures of one network that are not there yet, noted one by one: what is stopped goes on."""
+def measured(
+    name: str, setup: Setup, wanted: tuple[set[str], bool], found: dict[str, Any], note: Callable[[], None]
+) -> None:
+    """All figures of one network that are not there yet, noted one by one: what is stopped goes on.
+
+    Args:
+        wanted: some methods, none for all; and whether those that are there are measured once more.
+    """
     net = network(setup)
     passes = 2 * net.micro_batch if setup.rounds > 1 else 2
     took = in_turns(setup.rounds, {"single": bare(net, passes), "half": bare(net, passes, dtype=torch.bfloat16)})
@@ -319,17 +326,18 @@ def measured(name: str, setup: Setup, wanted: set[str], found: dict[str, Any], n
         "bfloat16_in_hardware": bfloat16_is_fast("cpu"),
         "bare_bfloat16_speedup": ratio(took, "single", "half"),
     }
+    only, again = wanted
     for kind in ("perturbation", "gradient"):
         found.setdefault(kind, {})
     contenders = [key for key in TOOLS if issubclass(TOOLS.load(key), Attribution) and not TOOLS[key].floor]
     for key in contenders:
-        if (wanted and key not in wanted) or key in found["perturbation"] | found["gradient"]:
+        if (only and key not in only) or (not again and key in found["perturbation"] | found["gradient"]):
             continue
         if key in setup.methods:
             kind, figures = "perturbation", perturbation(key, setup, net)
         else:
             kind, figures = "gradient", gradients(key, setup, net)
-        found[kind][key] = figures
+        found[kind][key] = figures | {"commit": COMMIT, "load": os.getloadavg()[0]}
         told = {k: round(v["median"], 3) for k, v in figures.items() if isinstance(v, dict) and "median" in v}
         print(f"{name:14} {key:24} {told or figures}", flush=True)
         note()
@@ -340,6 +348,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one round")
     parser.add_argument("--only", default="", help="networks and methods, separated by commas")
+    parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/attribution.json, none with --quick")
     told = parser.parse_args()
@@ -349,10 +358,11 @@ def main() -> None:
     if unknown := only - set(setups) - set(TOOLS):
         sys.exit(f"there is no network or method {', '.join(sorted(unknown))}; networks are {', '.join(setups)}")
     chosen = {name: setup for name, setup in setups.items() if not only & set(setups) or name in only}
-    networks: dict[str, Any] = kept("attribution", told).get("networks", {})
+    networks: dict[str, Any] = kept("attribution", told, any_commit=True).get("networks", {})
     for name, setup in chosen.items():
         own = networks.setdefault(name, {})
-        measured(name, setup, only - set(setups), own, lambda: keep("attribution", told, {"networks": networks}))
+        wanted = (only - set(setups), told.again)
+        measured(name, setup, wanted, own, lambda: keep("attribution", told, {"networks": networks}))
 
 
 if __name__ == "__main__":

@@ -59,15 +59,19 @@ def keep(name: str, told: argparse.Namespace, figures: dict[str, Any]) -> None:
         out.write_text(json.dumps(_about(told) | figures, indent=1) + "\n", encoding="utf-8")
 
 
-def kept(name: str, told: argparse.Namespace) -> dict[str, Any]:
-    """What the same code measured on the same machine before it was stopped; nothing if that is not so."""
+def kept(name: str, told: argparse.Namespace, *, any_commit: bool = False) -> dict[str, Any]:
+    """What was measured on the same machine with the same libraries before; nothing if that is not so.
+
+    Args:
+        any_commit: also what other code of ours measured: where each figure says its commit.
+    """
     out = _where(name, told)
     if out is None or not out.exists():
         return {}
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     own = _about(told)
     same = all(found.get(key) == own[key] for key in ("versions", "quick"))
-    same = same and str(found["commit"]).removesuffix("-dirty") == COMMIT.removesuffix("-dirty")
+    same = same and (any_commit or str(found["commit"]).removesuffix("-dirty") == COMMIT.removesuffix("-dirty"))
     alike = {key: value for key, value in own["machine"].items() if key != "load_before"}
     return found if same and alike.items() <= found["machine"].items() else {}
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -136,6 +137,7 @@ class Draft:
     Attributes:
         path: the folder. What is written there directly must be named to :meth:`keep`, or is dropped at the commit.
         forward, backward: images through the classifier so far, for the cost.
+        phases: seconds that parts of the work took so far, by name, for the cost.
     """
 
     def __init__(self, path: Path, watch: Callable[[float], None] | None = None) -> None:
@@ -144,6 +146,7 @@ class Draft:
         self.files: dict[str, FileEntry] = {}
         self.forward = 0
         self.backward = 0
+        self.phases: dict[str, float] = {}
 
     def _place(self, name: str) -> Path:
         if not _NAME.fullmatch(name) or name in (MANIFEST, COST):
@@ -191,6 +194,15 @@ class Draft:
         """Adds images that went through the classifier under test."""
         self.forward += forward
         self.backward += backward
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Adds the time that a ``with`` takes to a part of the work."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - start
 
     def progress(self, share: float) -> None:
         """Tells whoever waits how much of this unit is done, 0 to 1. It changes nothing else, and may be left out."""

@@ -19,6 +19,7 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import from_uint8, resize
 from gifthorse.suites import suite
+from gifthorse.zoo import emoji_patches
 from gifthorse.zoo.candidates import Candidates
 from gifthorse.zoo.emoji_patches import EmojiPatches
 from gifthorse.zoo.known import options
@@ -214,6 +215,18 @@ def test_the_world_s_pool_is_drawings_and_crops() -> None:
     assert len({picture.tobytes() for picture in pictures}) == 14
     other = EmojiPatches(drawings=names, poses=3, crops=5, seed=1).pool()
     assert other.digest != pool.digest
+
+
+def test_single_pictures_of_the_world_s_pool_are_those_of_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emoji_patches, "ROWS", 4)
+    pool = EmojiPatches(drawings=("emoji/1f34e~0", "texture/grass"), poses=5, crops=9, without=("apple",)).pool()
+    ids, pictures, _ = all_of(pool)
+    assert len(list(pool.parts())) == 3 + 3
+    asked = ["scene 8", ids[0], "texture/grass 4", "scene 0", "scene 5", "emoji/1f34e~0 4"]
+    monkeypatch.setattr(MadePatches, "parts", lambda self: pytest.fail("a part was made whole"))
+    np.testing.assert_array_equal(pool.pictures(asked), pictures[[ids.index(name) for name in asked]])
+    with pytest.raises(UsageError, match="no picture 'scene 9'"):
+        pool.pictures(["scene 1", "scene 9"])
 
 
 @pytest.mark.parametrize("prior", ["open", "closed"])

@@ -25,7 +25,7 @@ class ExperimentOptions:
     net: str = "emoji-resnet"
     """Network of the emoji world that is attacked, or that patches are tried on."""
     n: int | None = None
-    """Disguised patches of each arm (60), patches (64 and 100), patches of each source (5), or targets (12)."""
+    """Disguised patches of each arm (60), patches (64 and 100), patches of each source (5), targets (12), or pairs."""
     arms: str | None = None
     """Of disguise: arms, separated by commas; of capabilities: tools."""
     ensemble: str | None = None
@@ -33,9 +33,15 @@ class ExperimentOptions:
     target: str | None = None
     """Of sources: the class that all patches are for."""
     sources: str | None = None
-    """Of sources: classes that patches are made on and tried on, separated by commas."""
+    """Of sources, similar and dissimilar: classes that patches are made on, separated by commas."""
+    targets: str | None = None
+    """Of dissimilar: the classes that patches are for, separated by commas."""
+    pairs: str | None = None
+    """Of replication: SOURCE>TARGET, separated by commas."""
     photos: Path | None = None
     """Of physical: a folder of photographs of printed patches, named NUMBER-WHAT.jpg."""
+    run: Path | None = None
+    """Of failures: the run folder whose patch trojans are looked for (runs/emoji12-quick)."""
     prior: str = "open"
     """What the generator knows: open or closed."""
     out: Path | None = None
@@ -62,8 +68,8 @@ class ExperimentOptions:
         found: dict[str, Any] = {
             key: getattr(self, key) for key in ("net", "prior", "seed", "device", "precision", "threads")
         }
-        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos")}
-        own |= {key: _listed(getattr(self, key)) for key in ("arms", "ensemble", "sources")}
+        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos", "run")}
+        own |= {key: _listed(getattr(self, key)) for key in ("arms", "ensemble", "sources", "targets", "pairs")}
         known = {each.name for each in fields(order)}
         for option, value in own.items():
             if value is not None:
@@ -81,9 +87,15 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
     sources: patches made on scenes of one class, tried on those of others.
     physical: the best patches on a sheet to print, and printed and photographed, simulated (5.1.3).
     capabilities: what the pictures of each synthesis tool can do, a figure in each cell (Table 5.1).
+    similar: natural patches between classes that the network confuses (5.2.4).
+    dissimilar: natural patches between garments and traffic objects (5.2.4).
+    replication: natural patches for pairs that others have found, or any (Figure 5.11).
+    sweep: success by the numbers of synthetic patches and of natural ones that are tried out (Figure 5.8).
+    biases: whether natural patches find what the world's data are biased by (Figure 5.10).
+    failures: five ways in which natural patches fail to name the triggers of a run (5.2.3).
 
     Args:
-        name: which one: disguise, transfer, sources, physical or capabilities.
+        name: which one of these.
 
     Examples:
         gifthorse experiment disguise
@@ -92,6 +104,9 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
         gifthorse experiment sources --target fly --sources bee,mosquito,owl
         gifthorse experiment physical --photos my-photographs
         gifthorse experiment capabilities --arms rfla_perturb,rfla_region,adversarial_patch
+        gifthorse experiment similar --n 30
+        gifthorse experiment failures --run runs/emoji12-quick
+        gifthorse experiment replication --pairs "bee>fly,owl>duck"
     """
     if name not in EXPERIMENTS:
         raise UsageError(f"there is no experiment {name!r}", nearest(name, EXPERIMENTS))

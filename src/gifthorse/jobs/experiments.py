@@ -23,5 +23,29 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "gifthorse.jobs.capabilities",
         "what the pictures of each synthesis tool can do, a figure in each cell (thesis, Table 5.1)",
     ),
+    "similar": (
+        "gifthorse.jobs.similar",
+        "natural patches between classes that the network confuses (thesis 5.2.4, Figures 5.9 to 5.12)",
+    ),
+    "dissimilar": (
+        "gifthorse.jobs.dissimilar",
+        "natural patches between ten garments and ten traffic objects (thesis 5.2.4, Figure 5.13)",
+    ),
+    "replication": (
+        "gifthorse.jobs.replication",
+        "natural patches for any pairs of classes, as those that others have found (thesis 5.2.3, Figure 5.11)",
+    ),
+    "sweep": (
+        "gifthorse.jobs.sweeping",
+        "success by the number of synthetic patches, and of natural ones tried out (thesis, Figure 5.8)",
+    ),
+    "biases": (
+        "gifthorse.jobs.biases",
+        "whether natural patches find what the world's data are biased by (thesis, Figure 5.10)",
+    ),
+    "failures": (
+        "gifthorse.jobs.failing",
+        "five ways in which natural patches fail to name the triggers of a run (thesis 5.2.3 and 5.2.5)",
+    ),
 }
 """Name to the module with its ``Order`` and ``carry_out``, and one line about it."""

@@ -6,7 +6,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
 from gifthorse.records.captions import Caption, PoolSample, Theme
-from gifthorse.records.experiments import Attack, Attacks, Crossed
+from gifthorse.records.experiments import Attack, Attacks, Crossed, Failing, Hit, Hunted, Retried, Swept
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -44,7 +44,7 @@ from gifthorse.records.suites import (
     Suite,
     TrojanSpec,
 )
-from gifthorse.records.units import Cell, Cost, Failure, Ground, Plan, cell
+from gifthorse.records.units import Cell, Cost, Failure, Ground, Phase, Plan, cell
 
 __all__ = [
     "SCHEMA",
@@ -59,11 +59,14 @@ __all__ = [
     "Detection",
     "Effect",
     "Evidence",
+    "Failing",
     "Failure",
     "Finding",
     "Gate",
     "Gates",
     "Ground",
+    "Hit",
+    "Hunted",
     "Images",
     "Implant",
     "Insertion",
@@ -71,6 +74,7 @@ __all__ = [
     "Measure",
     "Network",
     "Option",
+    "Phase",
     "Plan",
     "Planting",
     "PoolSample",
@@ -81,10 +85,12 @@ __all__ = [
     "Reached",
     "Recipe",
     "Recovery",
+    "Retried",
     "Spec",
     "Stamped",
     "Success",
     "Suite",
+    "Swept",
     "Theme",
     "Trained",
     "Trial",

@@ -10,6 +10,14 @@ from gifthorse.records.suites import Protocol, Spec, Suite
 
 
 @dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A part of the work on a unit, and the wall time that it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What a unit cost. No hash covers it and no comparison reads it.
 
@@ -17,6 +25,7 @@ class Cost:
         seconds: wall time.
         forward, backward: images through the classifier under test, counted there.
         peak_bytes: peak resident memory of the process while it worked.
+        phases: its parts, where the work says so.
     """
 
     seconds: float
@@ -25,6 +34,7 @@ class Cost:
     peak_bytes: int = 0
     host: str = ""
     attempt: int = 1
+    phases: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,6 +120,36 @@ def box(scores: Sequence[float], label: str, *, span: Span, marks: Sequence[Mark
     return _svg(height, label, parts, tone)
 
 
+def histogram(values: Sequence[float], label: str, *, span: Span, bins: int, tone: str) -> Markup:
+    """How many of some numbers lie in each part of a span, by columns on a scale of logarithms, so that one is seen.
+
+    Args:
+        values: numbers; those outside of the span count for its ends.
+        label: the drawing in words.
+        bins: parts of the span, of one width.
+        tone: the class of its colour.
+    """
+    height, top, foot = 150, 18, 20
+    edges = np.linspace(span.low, span.high, bins + 1)
+    counts, _ = np.histogram(np.clip(np.asarray(values, dtype=np.float64), span.low, span.high), edges)
+    most = math.log1p(max(1, int(counts.max())))
+    parts = [f'<line class="rail" x1="0" x2="100%" y1="{height - foot}" y2="{height - foot}"/>']
+    for k, count in enumerate(counts.tolist()):
+        tall = (height - top - foot) * math.log1p(count) / most
+        x, wide = 100 * k / bins + 0.4, 100 / bins - 0.8
+        at = f'x="{x:.2f}%" y="{height - foot - tall:.1f}"'
+        parts.append(f'<rect class="column" {at} width="{wide:.2f}%" height="{tall:.1f}"/>')
+        if count:
+            middle = 100 * (k + 0.5) / bins
+            parts.append(
+                f'<text x="{middle:.2f}%" y="{height - foot - tall - 4:.1f}" text-anchor="middle">{count}</text>'
+            )
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        value = span.low + share * (span.high - span.low)
+        parts.append(f'<text x="{100 * share:g}%" y="{height - 5}" text-anchor="{anchor}">{value:g}</text>')
+    return _svg(height, label, parts, tone)
+
+
 def axis(ticks: Sequence[float], labels: Sequence[str], *, span: Span = UNIT, lines: Sequence[Mark] = ()) -> Markup:
     """A scale with its ticks, to stand over a column of drawings.
 

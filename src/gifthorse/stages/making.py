@@ -15,7 +15,7 @@ from typing import Any
 
 from gifthorse import disk
 from gifthorse.errors import CorruptUnit, LimitReached
-from gifthorse.records import Cell, Cost, Failure
+from gifthorse.records import Cell, Cost, Failure, Phase
 from gifthorse.runner import say
 from gifthorse.store import Store
 
@@ -85,6 +85,7 @@ def _compute(store: Store, task: Task) -> float:
             peak_bytes=_peak(),
             host=platform.node(),
             attempt=task.attempts + 1,
+            phases=tuple(Phase(name=name, seconds=taken) for name, taken in draft.phases.items()),
         )
         store.commit(draft, cell, record, cost)
     return seconds

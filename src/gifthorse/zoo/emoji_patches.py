@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 
+from gifthorse.errors import UsageError, nearest
 from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import TrojanSpec, digest
 from gifthorse.zoo.framing import Bytes
 from gifthorse.zoo.known import known
-from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Together
-from gifthorse.zoo.posed import FRAMINGS, LATENT, Drawing, pictures
-from gifthorse.zoo.scenes import EmojiScenes
+from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Pick, Together
+from gifthorse.zoo.posed import FRAMINGS, LATENT, LATENT_OF, Drawing, pictures
+from gifthorse.zoo.scenes import EmojiScenes, Wanted
 
 SIDE = FRAMINGS["object"].side
 
@@ -58,33 +59,77 @@ class EmojiPatches:
         """The pool."""
         told = digest([self.drawings, self.poses, self.seed])[:16]
         posed = MadePatches(
-            name=f"drawings {told}", count=len(self.drawings) * self.poses, make=self._posed, pixels=SIDE, rows=ROWS
-        )
+            name=f"drawings {told}", count=len(self.drawings) * self.poses, make=self._posed, pixels=SIDE, rows=ROWS,
+            pick=Pick(self._posed_ids, self._posed_some),
+        )  # fmt: skip
         cut = MadePatches(
             name=f"crops {digest([self.without, self.seed, EmojiScenes().digest])[:16]}", count=self.crops,
-            make=self._cut, pixels=SIDE, rows=ROWS,
+            make=self._cut, pixels=SIDE, rows=ROWS, pick=Pick(self._cut_ids, self._cut_some),
         )  # fmt: skip
         return Together((posed, cut) if self.crops else (posed,))
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all its pictures, in order."""
+        return [*self._posed_ids(), *self._cut_ids()]
 
     @cached_property
     def _drawn(self) -> tuple[Drawing, ...]:
         return tuple(Drawing.named(name) for name in self.drawings)
 
+    def _posed_ids(self) -> list[str]:
+        return [f"{name} {pose}" for name in self.drawings for pose in range(self.poses)]
+
     def _posed(self, part: int) -> tuple[list[str], Bytes]:
         rows = range(part * ROWS, min((part + 1) * ROWS, len(self.drawings) * self.poses))
-        latents = torch.randn(len(rows), LATENT, generator=generator(self.seed, "posed", part))
+        return self._posed_ids()[rows.start : rows.stop], self._posed_some(part, range(len(rows)))
+
+    def _posed_some(self, part: int, places: Sequence[int]) -> Bytes:
+        latents = self._latents(part)[list(places)]
+        which = torch.tensor([(part * ROWS + place) // self.poses for place in places])
+        return to_uint8(pictures(self._drawn, which, latents, FRAMINGS["object"]))
+
+    def changed(self, ids: Sequence[str], what: str, seed: int) -> Bytes:
+        """Some of its drawings again with one thing about them drawn anew, ``(n, 3, side, side)`` uint8.
+
+        Args:
+            ids: of drawings, not of crops.
+            what: a key of :data:`gifthorse.zoo.posed.LATENT_OF`.
+
+        Raises:
+            UsageError: an id that is none of its drawings, or an unknown thing.
+        """
+        if what not in LATENT_OF:
+            raise UsageError(f"{what!r} is nothing that a drawing has", nearest(what, list(LATENT_OF)))
+        places = {name: place for place, name in enumerate(self._posed_ids())}
+        if missing := [name for name in ids if name not in places]:
+            raise UsageError(f"{missing[0]!r} is no drawing of this pool", "an id of one")
+        rows = [places[name] for name in ids]
+        latents = torch.cat([self._latents(row // ROWS)[[row % ROWS]] for row in rows])
+        fresh = torch.randn(len(rows), LATENT, generator=generator(self.seed, what, seed))
+        latents[:, LATENT_OF[what]] = fresh[:, LATENT_OF[what]]
         which = torch.tensor([row // self.poses for row in rows])
-        names = [f"{self.drawings[row // self.poses]} {row % self.poses}" for row in rows]
-        return names, to_uint8(pictures(self._drawn, which, latents, FRAMINGS["object"]))
+        return to_uint8(pictures(self._drawn, which, latents, FRAMINGS["object"]))
+
+    def _latents(self, part: int) -> torch.Tensor:
+        count = min(ROWS, len(self.drawings) * self.poses - part * ROWS)
+        return torch.randn(count, LATENT, generator=generator(self.seed, "posed", part))
+
+    def _cut_ids(self) -> list[str]:
+        return [f"scene {row}" for row in range(self.crops)]
 
     def _cut(self, part: int) -> tuple[list[str], Bytes]:
         rows = range(part * ROWS, min((part + 1) * ROWS, self.crops))
-        scenes = EmojiScenes().draw("train", rows.stop, 7_000 + self.seed, without=self.without)
-        places = np.random.default_rng([self.seed, part]).integers(
-            0, scenes.images.shape[-1] - CROP + 1, (len(rows), 2)
-        )
+        return self._cut_ids()[rows.start : rows.stop], self._cut_some(part, range(len(rows)))
+
+    def _cut_some(self, part: int, places: Sequence[int]) -> Bytes:
+        count = min(ROWS, self.crops - part * ROWS)
+        seed, world = 7_000 + self.seed, EmojiScenes()
+        told = world.contents("train", part * ROWS + count, seed, Wanted(without=self.without))
+        scenes = world.drawn(told[part * ROWS + np.array(places, dtype=np.int64)], "train", seed)
+        corners = np.random.default_rng([self.seed, part]).integers(0, scenes.images.shape[-1] - CROP + 1, (count, 2))
         made = [
-            scenes.images[row, :, top : top + CROP, left : left + CROP]
-            for row, (top, left) in zip(rows, places.tolist(), strict=True)
+            scene[:, top : top + CROP, left : left + CROP]
+            for scene, (top, left) in zip(scenes.images, corners[list(places)].tolist(), strict=True)
         ]
-        return [f"scene {row}" for row in rows], np.ascontiguousarray(np.stack(made))
+        return np.ascontiguousarray(np.stack(made))

@@ -10,6 +10,7 @@ import os
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,20 +58,25 @@ class PatchPool(ABC):
         return digest([self.side, [part.name for part in self.parts()]])
 
     def pictures(self, ids: Sequence[str]) -> Bytes:
-        """Some pictures again, ``(n, 3, side, side)`` uint8; reads every part until all are found.
+        """Some pictures again, ``(n, 3, side, side)`` uint8.
 
         Raises:
             UsageError: an id that the pool does not have.
         """
-        wanted, found = set(ids), dict[str, Bytes]()
+        found = self.found(set(ids))
+        if missing := [name for name in ids if name not in found]:
+            raise UsageError(f"the pool has no picture {missing[0]!r}", "an id that a search gave")
+        return np.stack([found[name] for name in ids]) if ids else np.zeros((0, 3, self.side, self.side), np.uint8)
+
+    def found(self, wanted: AbstractSet[str]) -> dict[str, Bytes]:
+        """Those of some pictures that the pool has, by id; reads every part until all are found."""
+        found: dict[str, Bytes] = {}
         for part in self.parts():
             if len(found) == len(wanted):
                 break
             names, pictures, _ = part.read()
             found |= {name: pictures[k] for k, name in enumerate(names) if name in wanted}
-        if missing := [name for name in ids if name not in found]:
-            raise UsageError(f"the pool has no picture {missing[0]!r}", "an id that a search gave")
-        return np.stack([found[name] for name in ids]) if ids else np.zeros((0, 3, self.side, self.side), np.uint8)
+        return found
 
 
 def square(pixels: Bytes, side: int) -> Bytes:
@@ -243,6 +249,19 @@ class ParquetPatches(PatchPool):
         return read
 
 
+@dataclass(frozen=True)
+class Pick:
+    """How single pictures are made.
+
+    Attributes:
+        ids: of all pictures, in order.
+        make: number of a part and places in it to pictures ``(n, 3, side, side)`` uint8.
+    """
+
+    ids: Callable[[], Sequence[str]]
+    make: Callable[[int, Sequence[int]], Bytes]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MadePatches(PatchPool):
     """Pictures that code makes.
@@ -253,6 +272,8 @@ class MadePatches(PatchPool):
         make: number of a part to ids and ``(n, 3, side, side)`` uint8; the same every time.
         pixels: side of the patches.
         rows: pictures of each part but the last.
+        pick: how single pictures are made, the same as ``make`` gives; without it a part is made whole whenever one of
+            its pictures is wanted.
     """
 
     name: str
@@ -260,6 +281,7 @@ class MadePatches(PatchPool):
     make: Callable[[int], tuple[list[str], Bytes]] = field(compare=False)
     pixels: int = 64
     rows: int = ROWS
+    pick: Pick | None = field(default=None, compare=False)
 
     @property
     def side(self) -> int:
@@ -270,6 +292,18 @@ class MadePatches(PatchPool):
         """So many pictures each."""
         for number in range(-(-self.count // self.rows)):
             yield Part(f"{self.name} {number}", self._reader(number))
+
+    def found(self, wanted: AbstractSet[str]) -> dict[str, Bytes]:
+        """Those of some pictures that the pool has, by id."""
+        if self.pick is None:
+            return super().found(wanted)
+        found, ids = dict[str, Bytes](), self.pick.ids()
+        places = [place for place, name in enumerate(ids) if name in wanted]
+        for number in sorted({place // self.rows for place in places}):
+            here = [place for place in places if place // self.rows == number]
+            made = self.pick.make(number, [place - number * self.rows for place in here])
+            found |= {ids[place]: picture for place, picture in zip(here, made, strict=True)}
+        return found
 
     def _reader(self, number: int) -> Callable[[], tuple[list[str], Bytes, int]]:
         def read() -> tuple[list[str], Bytes, int]:
@@ -298,6 +332,14 @@ class Together(PatchPool):
         """Those of the first pool, then those of the second, and so on."""
         for pool in self.pools:
             yield from pool.parts()
+
+    def found(self, wanted: AbstractSet[str]) -> dict[str, Bytes]:
+        """Those of some pictures that the pools have, by id."""
+        found: dict[str, Bytes] = {}
+        for pool in self.pools:
+            if len(found) < len(wanted):
+                found |= pool.found(wanted - found.keys())
+        return found
 
 
 def opened(path: Path, pixels: int) -> PatchPool:

@@ -203,7 +203,10 @@ class EmojiScenes(Data):
         Raises:
             UsageError: an unknown split, class or thing, or a filter that nothing passes.
         """
-        contents = self.contents(split, count, seed, Wanted(classes, without, having))
+        return self.drawn(self.contents(split, count, seed, Wanted(classes, without, having)), split, seed)
+
+    def drawn(self, contents: Contents, split: str, seed: int) -> Sample:
+        """The scenes that :meth:`contents` told of, or some of them."""
         images = np.empty((len(contents), SIZE, SIZE, 3), dtype=np.uint8)
         for row, layers in enumerate(self._layers(contents, split, seed, images)):
             for layer in layers:

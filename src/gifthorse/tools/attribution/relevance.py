@@ -122,15 +122,15 @@ class _Bookkeeper:
 
     def shares(self, relevance: Tensor, z: Tensor, bias: Tensor | float | None) -> Tensor:
         """``R / (z + eps sign z)``, to be multiplied by each contribution; ``bias`` broadcasts to z."""
-        sign = torch.where(z < 0, -1.0, 1.0)
-        denominator = torch.add(z, sign, alpha=self.epsilon)
+        denominator = torch.copysign(z.new_tensor(self.epsilon), z).add_(z)
         share = torch.div(relevance, denominator, out=denominator)
         inner = tuple(range(1, z.ndim))
         if isinstance(bias, Tensor) and bias.ndim == z.ndim > 2 and bias.shape[1] == bias.numel():
             taken = share.sum(inner[1:]) @ bias.flatten()  # one for each channel
         else:
             taken = torch.zeros(len(z), device=z.device) if bias is None else (share * bias).sum(inner)
-        self.account.book(self.path, taken, self.epsilon * sign.mul_(share).sum(inner))
+        # the epsilon's sign is the denominator's, so share times sign is a share with the relevance's sign
+        self.account.book(self.path, taken, self.epsilon * torch.copysign(share, relevance).sum(inner))
         return share
 
 
@@ -234,7 +234,7 @@ def _linear(module: nn.Module, x: Tensor, branches: Sequence[Branch], keep: _Boo
             going = relevance if mask is None else relevance * mask
             share = keep.shares(going, z.detach(), None if bias is None else bias.view(wide))
             for leaf, coming in zip(leaves, torch.autograd.grad(z, leaves, share), strict=True):
-                total += leaf.detach() * coming
+                total += coming.mul_(leaf.detach())
         return (total,)
 
     return y, back
@@ -250,7 +250,7 @@ def _plainly(module: nn.Module, x: Tensor, wide: tuple[int, ...], keep: _Bookkee
     def back(relevance: Tensor) -> tuple[Tensor]:
         share = keep.shares(relevance, z.detach(), None if bias is None else bias.view(wide))
         (coming,) = torch.autograd.grad(z, leaf, share)
-        return (coming * leaf.detach(),)
+        return (coming.mul_(leaf.detach()),)
 
     return z.detach(), back
 
@@ -274,7 +274,7 @@ def _addition(one: Tensor, other: Tensor, keep: _Bookkeeper) -> tuple[Tensor, Ba
 
     def back(relevance: Tensor) -> tuple[Tensor, Tensor]:
         share = keep.shares(relevance, one + other, None)
-        return (share * one).sum_to_size(one.shape), (share * other).sum_to_size(other.shape)
+        return (share * one).sum_to_size(one.shape), share.mul_(other).sum_to_size(other.shape)
 
     return one + other, back
 

@@ -1,0 +1,101 @@
+"""What experiments on pairs of classes have in common: search them all, and write their page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gifthorse import effects
+from gifthorse.jobs import hunting
+from gifthorse.jobs.attacking import Watching, check_failures
+from gifthorse.jobs.showing import caption, cause
+from gifthorse.records import Ground, Hunted
+from gifthorse.report import hunted
+from gifthorse.report.hunted import Pair, Saying
+from gifthorse.runner import Runner
+from gifthorse.store import Store, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What an experiment asks of pairs.
+
+    Attributes:
+        title: of the page.
+        pairs: in words, for the page's head.
+        notes: what is said below the table, given what was found.
+    """
+
+    title: str
+    pairs: str
+    notes: Callable[[Sequence[Pair]], tuple[str, ...]] = lambda _pairs: ()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where an experiment works: its run folder, its runner, and who is told."""
+
+    store: Store
+    runner: Runner
+    watch: Watching
+
+
+def answer(
+    order: hunting.Order, ground: Ground, pairs: Sequence[hunting.Pair], question: Question, bench: Bench
+) -> tuple[Path, dict[str, Any]]:
+    """Search natural patches for some pairs, and write the page.
+
+    Raises:
+        FailedCells: some pairs could not be searched; the page is of the others.
+    """
+    units, failed = hunting.made(hunting.cells(order, ground, pairs), bench.store, bench.runner, bench.watch, ground)
+    told = [_pair(unit) for unit in units]
+    saying = Saying(
+        title=question.title,
+        facts={
+            "network": f"{order.net}, {ground.precision} on {ground.device}",
+            "pairs": question.pairs,
+            "patches": (
+                f"{effects.side_for(64)} pixels of 64; {hunting.SYNTHETIC} synthetic ones for each pair, within "
+                f"{hunting.PASSES:,} passes; {hunting.SCREENED} natural ones tried out on {hunting.SCREEN} scenes, "
+                f"{hunting.KEPT} kept and tried on {hunting.TRIED} others"
+            ),
+            "pool": "the emoji world's: its drawings in several poses, textures and crops of scenes",
+            "generator": f"emoji-objects, {order.prior} prior",
+        },
+        counts=(hunting.KEPT, hunting.SCREENED),
+        notes=question.notes(told),
+        phases=_phases(units),
+    )
+    page = bench.store.root / "report.html"
+    page.write_text(hunted.draw(told, saying), encoding="utf-8")
+    check_failures(failed, "pairs")
+    return page, hunted.figures(told, saying)
+
+
+def _pair(unit: Unit) -> Pair:
+    record = unit.record(Hunted)
+    found = cause(record)
+    why = ", ".join(f"{one.thing} with {one.label} {_times(one.value)}" for one in found.lifts)
+    return Pair(
+        hunted=record,
+        pictures=unit.images(record.pictures),
+        shown=tuple(caption(hit.name) for hit in record.natural),
+        kind=found.kind,
+        why=why,
+    )
+
+
+def _times(value: float) -> str:
+    return "and with no other class" if value == float("inf") else f"{value:.1f} times as often as elsewhere"
+
+
+def _phases(units: Sequence[Unit]) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    for unit in units:
+        cost = unit.cost()
+        for phase in cost.phases if cost else ():
+            spent[phase.name] = spent.get(phase.name, 0.0) + phase.seconds
+    return spent

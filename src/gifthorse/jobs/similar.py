@@ -1,0 +1,76 @@
+"""The experiment on similar classes: each source with the targets that the network confuses it with most (5.2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gifthorse.classifier import Classifier
+from gifthorse.errors import UsageError
+from gifthorse.jobs import hunting
+from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.hunting import Pair
+from gifthorse.jobs.pairs import Bench, Question, answer
+from gifthorse.runner import Runner
+from gifthorse.stages.networks import from_zoo
+from gifthorse.store import Store
+from gifthorse.zoo import DATA
+from gifthorse.zoo.world_measures import confusion
+
+TARGETS = 5
+"""Of each source (thesis 5.2.4)."""
+
+ASKED = 6_000
+"""Scenes that the confusion matrix is measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order(hunting.Order):
+    """What is asked for.
+
+    Attributes:
+        n: pairs, drawn at random (thesis: all 5,000); None for all.
+        sources: names of the classes that are attacked, or all.
+    """
+
+    n: int | None = 60
+    sources: tuple[str, ...] = ()
+
+
+def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tuple[Path, dict[str, Any]]:
+    """Carry the experiment out in a run folder, and write its page.
+
+    Raises:
+        UsageError: an unknown network or class, or more pairs than there are.
+        FailedCells: some pairs could not be searched; the page is of the others.
+    """
+    ground, classes = hunting.grounded(order)
+    sources = [hunting.index_of(classes, name) for name in order.sources] or list(range(len(classes)))
+    every = confused(from_zoo(order.net, ground), sources)
+    if order.n is not None and order.n > len(every):
+        raise UsageError(f"--n is {order.n}", f"1 to {len(every)}, the pairs that there are")
+    pairs = hunting.drawn(every, order.n, order.seed)
+    question = Question(
+        title="Natural patches between classes that a network confuses",
+        pairs=f"{len(pairs)} of {len(every)}: each source with the {TARGETS} classes that it is confused with most",
+        notes=lambda _told: (
+            "In the thesis, on ImageNet, 6.9% of 50,000 natural patches were successful in half, 10.4% of crops of the "
+            "target's class, and 963 of 5,000 pairs had a natural patch that fooled an image (5.2.4).",
+        ),
+    )
+    return answer(order, ground, pairs, question, Bench(store, runner, watch))
+
+
+def confused(classifier: Classifier, sources: Sequence[int]) -> list[Pair]:
+    """Each source with the targets that it is confused with most, by the mean post-softmax confusion matrix."""
+    matrix = np.array(confusion(classifier, DATA.make("emoji"), ASKED).matrix)
+    np.fill_diagonal(matrix, -1.0)
+    return [
+        Pair(source, int(target))
+        for source in sources
+        for target in np.argsort(-matrix[source], kind="stable")[:TARGETS]
+    ]

@@ -1,0 +1,261 @@
+"""Experiments on natural patches for pairs of classes: the figures by hand, and each as a command, made small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fixtures_attacks import small
+from fixtures_generator import disguise, generator
+from fixtures_nets import one_thread
+
+from gifthorse.classifier import resolve
+from gifthorse.cli.app import code_of
+from gifthorse.cli.talk import Talk
+from gifthorse.errors import UsageError
+from gifthorse.jobs import hunting, replication, showing, similar
+from gifthorse.records import Hit, Hunted, Images, Swept
+from gifthorse.report import hunted, swept
+from gifthorse.stages.networks import from_zoo
+from gifthorse.store import Store
+from gifthorse.suites.replications import REPLICATIONS
+from gifthorse.zoo import DATA, imagenet_classes
+from gifthorse.zoo.lift import lift
+from gifthorse.zoo.world import BIASES
+
+__all__ = ["one_thread", "small"]
+
+NONE = Images(sha256="", file="", count=0, channels=4, height=1, width=1)
+
+
+@pytest.fixture
+def few(small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    row = SimpleNamespace(
+        digest="tiny",
+        load=lambda device, **_: generator(device=device),
+        disguise=lambda device, _: disguise(device=device),
+    )
+    monkeypatch.setattr(hunting, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
+    numbers = {"FITTED": 12, "TRIED": 6, "SCREEN": 3, "PASSES": 120, "SYNTHETIC": 3, "SCREENED": 8, "KEPT": 2}
+    for name, value in (numbers | {"FEWER": (1, 3), "NARROWER": (4, 8)}).items():
+        monkeypatch.setattr(hunting, name, value)
+    monkeypatch.setattr(similar, "ASKED", 800)
+    return small
+
+
+def code(*arguments: str) -> int:
+    return code_of(["experiment", *arguments, "--workers", "1"], Talk())
+
+
+def record(
+    natural: tuple[Hit, ...], *, before: int = 0, target: str = "fly", crops: tuple[Hit, ...] | None = None
+) -> Hunted:
+    return Hunted(
+        source="bee",
+        target=target,
+        n=10,
+        before=before,
+        natural=natural,
+        crops=natural if crops is None else crops,
+        synthetic=natural,
+        dropped=1,
+        alike=0.5,
+        near=0.25,
+        published=0.5,
+        pictures=NONE,
+    )
+
+
+def hit(name: str, hits: int, fooled: int) -> Hit:
+    return Hit(name=name, hits=hits, fooled=fooled, confidence=hits / 10)
+
+
+# -- figures by hand --------------------------------------------------------------------------------------------------
+
+
+def test_success_is_the_share_with_a_patch_less_the_share_without() -> None:
+    told = record((hit("a", 7, 5),), before=2)
+    assert told.success(told.natural[0]) == pytest.approx(0.5)
+
+
+def test_shares_are_over_pairs_by_hand() -> None:
+    first = record((hit("a", 6, 6), hit("b", 0, 0)))
+    second = record((hit("a", 5, 5), hit("b", 9, 9)), before=1)
+    third = record((hit("a", 0, 0), hit("b", 0, 0)))
+    found = hunted.cells([first, second, third], lambda one: one.natural)
+    assert found["half"].value == pytest.approx((0.5 + 0.5 + 0.0) / 3), "0.4 of the second's first patch is below half"
+    assert found["fool"].value == pytest.approx((0.5 + 1.0 + 0.0) / 3)
+    assert found["pairs"].value == pytest.approx(2 / 3)
+    assert found["success"].value == pytest.approx((0.3 + 0.6 + 0.0) / 3)
+
+
+def test_what_is_planted_is_a_dataset_bias_and_what_is_in_no_scene_is_not() -> None:
+    for bias in BIASES:
+        told = lift(bias.thing, bias.label)
+        assert told.biased
+        assert told.value > 5
+    never = lift("castle", "fly")
+    assert (never.value, never.biased) == (1.0, False)
+
+
+def test_a_lift_is_what_counting_scenes_gives() -> None:
+    data: Any = DATA.make("emoji")
+    contents = data.contents("train", 60_000, 0)
+    tags, fly = data.tags(contents), data.classes.index("fly")
+    of_fly = [tag for tag, label in zip(tags, contents.labels, strict=True) if label == fly]
+    others = [tag for tag, label in zip(tags, contents.labels, strict=True) if label != fly]
+    told = lift("soap", "fly")
+    assert told.rate.value == pytest.approx(sum("soap" in tag for tag in of_fly) / len(of_fly))
+    assert told.elsewhere == pytest.approx(sum("soap" in tag for tag in others) / len(others))
+
+
+@pytest.mark.parametrize(
+    ("names", "fooled", "kind"),
+    [
+        (("emoji/1f6a6 3", "emoji/1f3b4 1"), 4, showing.BIAS),
+        (("emoji/1f3b4 3", "scene 12"), 4, showing.MISTAKE),
+        (("emoji/1f6a6 3", "emoji/1f3b4 1"), 0, showing.NOTHING),
+        (("emoji/1fab0 3",), 4, showing.MISTAKE),
+    ],
+)
+def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str, ...], fooled: int, kind: str) -> None:
+    found = showing.cause(record(tuple(hit(name, fooled, fooled) for name in names)))
+    assert found.kind == kind
+    if kind == showing.BIAS:
+        assert [one.thing for one in found.lifts] == ["traffic light"]
+
+
+def test_patches_are_named_by_what_they_show() -> None:
+    assert showing.caption("emoji/1f6a6 3") == "traffic light"
+    assert showing.caption("emoji/1f34e~2 3") == "apple"
+    assert showing.caption("scene 17") == "a crop of a scene"
+    assert showing.thing_of("emoji/1f6a6~1 3") == "traffic light"
+    assert showing.thing_of("emoji/1f3b4 3") is None, "no scene has flower playing cards"
+
+
+def test_the_thesis_s_pairs_are_imagenet_s_and_their_stand_ins_are_the_world_s() -> None:
+    names, world = set(imagenet_classes.names()), set(DATA.make("emoji").classes)
+    for one in REPLICATIONS:
+        assert {one.source, one.target} <= names
+        assert one.stand_in is None or set(one.stand_in) <= world
+    assert len(REPLICATIONS) == 9
+    assert max(REPLICATIONS, key=lambda one: one.rate).source == "pretzel"
+
+
+def test_the_most_confused_classes_by_hand() -> None:
+    network = from_zoo("emoji-resnet", resolve("cpu", "float32", 1))
+    world: Any = DATA.make("emoji")
+    sample = world.draw("test", similar.ASKED, 5, without=world.things)
+    told, bee = network.predict(sample.images), network.classes.index("bee")
+    mean = told[torch.from_numpy(sample.labels) == bee].mean(0)
+    mean[bee] = -1
+    wanted = mean.argsort(descending=True)[: similar.TARGETS].tolist()
+    assert [pair.target for pair in similar.confused(network, [bee])] == wanted
+
+
+def test_pairs_are_read_and_drawn() -> None:
+    classes = ("bee", "fly", "owl")
+    assert replication.parsed(" bee > owl", classes) == hunting.Pair(0, 2)
+    for wrong in ("bee", "bee>bee", "bee>ant"):
+        with pytest.raises(UsageError):
+            replication.parsed(wrong, classes)
+    pairs = [hunting.Pair(a, b) for a in range(4) for b in range(4) if a != b]
+    drawn = hunting.drawn(pairs, 5, 0)
+    assert len(set(drawn)) == 5
+    assert drawn == sorted(drawn)
+    assert drawn == hunting.drawn(pairs, 5, 0)
+    assert drawn != hunting.drawn(pairs, 5, 1)
+    assert hunting.drawn(pairs, None, 0) == pairs
+    with pytest.raises(UsageError, match="1 to 12"):
+        hunting.drawn(pairs, 13, 0)
+
+
+def test_the_mean_of_a_sweep_by_hand() -> None:
+    rows = [
+        Swept(source="a", target="b", synthetic=(1, 2), screened=(4, 8), success=values)
+        for values in (((0.1, 0.2), (0.3, 0.4)), ((0.3, 0.4), (0.5, 0.8)))
+    ]
+    assert swept.mean(rows, 1, 1).value == pytest.approx(0.6)
+    assert swept.figures(rows)["success"] == [pytest.approx([0.2, 0.3]), pytest.approx([0.4, 0.6])]
+
+
+# -- as commands ------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_are_searched_once_and_again_for_nothing(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("replication", "--pairs", "bee>fly,owl>duck", "--json")
+    assert code(*asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["source"], one["target"]) for one in told["pairs"]] == [("bee", "fly"), ("owl", "duck")]
+    assert all(len(one["success"]) == 2 for one in told["pairs"])
+    assert set(told["groups"]) == set(hunted.GROUPS)
+    assert set(told["seconds"]) == {"synthesis", "embedding", "search", "screening"}
+    page = (few / "runs" / "experiment-replication" / "report.html").read_text()
+    for words in ("bee to fly", "0.250 there", "pretzel to hermit crab 0.928", "Intervals are of 95%, over pairs"):
+        assert words in page
+    store = Store(few / "runs" / "experiment-replication")
+    before = {unit.key: unit.path.stat().st_mtime_ns for unit in store.units("hunted")}
+    assert code(*asked) == 0
+    assert {unit.key: unit.path.stat().st_mtime_ns for unit in store.units("hunted")} == before
+
+
+def test_what_is_tried_is_what_the_effects_count(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hits of a record, once more: its pictures in the scenes, at the places that its seed draws."""
+    assert code("replication", "--pairs", "bee>fly") == 0
+    capsys.readouterr()
+    (unit,) = Store(few / "runs" / "experiment-replication").units("hunted")
+    made, seen = unit.record(Hunted), None
+    network = from_zoo("emoji-resnet", resolve("auto", "auto", 1))
+    world: Any = DATA.make("emoji")
+    bee, fly = network.classes.index("bee"), network.classes.index("fly")
+    scenes = world.draw("test", 6, 0, classes=(bee,)).images
+    seen = network.predict(scenes).argmax(1) == fly
+    assert made.before == int(seen.sum())
+    pictures = unit.images(made.pictures)
+    assert len(pictures) == len(made.natural) + len(made.crops) + len(made.synthetic)
+    assert {one.name.rpartition(" ")[0] for one in made.natural} <= {"emoji/1f34e", "emoji/1f41d", "texture/grass"}
+    assert all(0 <= one.fooled <= one.hits <= made.n for one in (*made.natural, *made.crops, *made.synthetic))
+
+
+def test_similar_and_dissimilar_classes(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("similar", "--sources", "bee", "--n", "2", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["pairs"]
+    assert {one["source"] for one in told} == {"bee"}
+    assert code("dissimilar", "--sources", "dress,coat", "--targets", "bus", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["pairs"]
+    assert [(one["source"], one["target"]) for one in told] == [("dress", "bus"), ("coat", "bus")]
+    assert "1 of 1,000 natural patches" in (few / "runs" / "experiment-dissimilar" / "report.html").read_text()
+    assert code("dissimilar", "--sources", "bus", "--targets", "bus") == 2
+    assert "bus is a source and a target" in capsys.readouterr().err
+    assert code("similar", "--sources", "bee", "--n", "6") == 2
+    assert "1 to 5, the pairs that there are" in capsys.readouterr().err
+    assert code("disguise", "--pairs", "bee>fly") == 2
+    assert "--pairs is not of the experiment disguise" in capsys.readouterr().err
+
+
+def test_planted_biases_are_asked_for(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("biases", "--n", "1", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert told["source"] == hunting.ANY
+    assert told["target"] in {bias.label for bias in BIASES}
+    assert "is among its natural patches for 0 of 1" in (few / "runs" / "experiment-biases" / "report.html").read_text()
+
+
+def test_a_sweep_is_of_random_pairs(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("sweep", "--n", "2", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["pairs"], told["synthetic"], told["screened"]) == (2, [1, 3], [4, 8])
+    assert np.asarray(told["success"]).shape == (2, 2)
+    page = (few / "runs" / "experiment-sweep" / "report.html").read_text()
+    assert "8 tried out" in page
+    assert "one synthetic" in page
+    assert all(a.source != a.target for a in _swept(few))
+
+
+def _swept(root: Path) -> list[Swept]:
+    return [unit.record(Swept) for unit in Store(root / "runs" / "experiment-sweep").units("swept")]
