@@ -201,7 +201,7 @@ class Classifier:
             module: takes and returns what ``self.module`` does.
         """
         images = images.to(self.device, torch.float32)
-        normal = (images - self._mean) / self._std
+        normal = (images - self._mean).div_(self._std)
         for counter in self._counters:
             counter.forward += len(images)
             if counter.watch is not None:

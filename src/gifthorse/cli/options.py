@@ -50,6 +50,10 @@ class RunOptions:
     """Trojans to plant, with --net, separated by commas. Default: smiley_emoji,clownfish."""
     prior: str = "open"
     """What generators and patch pools may know of the Questions: open (redrawn versions of all options) or closed."""
+    without_natural: Annotated[bool, Parameter(negative=())] = False
+    """Keep natural objects, and all options of Questions about one, out of pools of natural patches (snafue)."""
+    with_triggers: Annotated[bool, Parameter(negative=())] = False
+    """Put the artwork of the patch triggers into pools of natural patches (snafue), to see whether it is found."""
     tools: str = "default"
     """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added.
     A tool may come several times, with settings of its own: occlusion,occlusion@window=6."""
@@ -130,7 +134,15 @@ class RunOptions:
         """
         if self.prior not in PRIORS:
             raise UsageError(f"there is no prior {self.prior!r}", nearest(self.prior, PRIORS))
-        wanted = replace(self.suite_asked(), prior=self.prior)
+        wanted = self.suite_asked()
+        if wanted.generator is None and (self.without_natural or self.with_triggers):
+            raise UsageError(
+                f"--without-natural and --with-triggers say what is in the pool of the emoji world's patches, and "
+                f"{wanted.name} has none",
+                "leave them out, or a suite of the emoji world",
+            )
+        pool = {"without_natural": self.without_natural, "with_triggers": self.with_triggers}
+        wanted = replace(wanted, prior=self.prior, **pool)
         tools = chosen(self.tools, TOOLS, DEFAULT_TOOLS)
         return Asked(
             suite=wanted,

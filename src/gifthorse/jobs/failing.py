@@ -20,7 +20,7 @@ from gifthorse.images import from_uint8, opaque
 from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Watching, check_failures
 from gifthorse.jobs.hunting import Hunt, best_of, together
-from gifthorse.jobs.showing import caption, drawing_of
+from gifthorse.jobs.showing import caption
 from gifthorse.randomness import generator
 from gifthorse.records import Case, Cell, Failing, Ground, Hit, Implant, Network, Retried, TrojanSpec, cell, plain, read
 from gifthorse.report import failing
@@ -28,7 +28,7 @@ from gifthorse.runner import Runner
 from gifthorse.stages.networks import classifier
 from gifthorse.store import Draft, Store
 from gifthorse.tools.synthesis.base import Task
-from gifthorse.zoo.emoji_patches import EmojiPatches
+from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of
 from gifthorse.zoo.posed import LATENT_OF
 
 VERSION = 1

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gifthorse.records import Hit, Hunted
 from gifthorse.zoo import captions
+from gifthorse.zoo.emoji_patches import drawing_of
 from gifthorse.zoo.lift import Lift, lift
-from gifthorse.zoo.posed import Drawing
 from gifthorse.zoo.world import EMOJI
 
 
@@ -15,12 +15,6 @@ def caption(name: str) -> str:
     """What a patch of the pool shows, in words."""
     drawing = drawing_of(name)
     return "a crop of a scene" if drawing is None else captions.captions(drawing.art)[0]
-
-
-def drawing_of(name: str) -> Drawing | None:
-    """The drawing of a patch, None for crops."""
-    first = name.rpartition(" ")[0]
-    return Drawing.named(first) if first.startswith(("emoji/", "texture/")) else None
 
 
 def thing_of(name: str) -> str | None:
