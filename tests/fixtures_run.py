@@ -18,6 +18,7 @@ from fixtures_suite import CLASSES, NETWORK, PROBES, SIZE, TILE, TROJANS, pictur
 from gifthorse.judges.localisation import average_precision, overlap
 from gifthorse.records import (
     Brief,
+    Caption,
     Case,
     Cell,
     Cost,
@@ -38,6 +39,7 @@ from gifthorse.records import (
     Reached,
     Spec,
     Success,
+    Theme,
     Trained,
     Trial,
     TrojanSpec,
@@ -55,6 +57,8 @@ REFUSED = "guided_gradcam"
 REFUSAL = "guided_gradcam needs a convolutional layer named by its setting 'layer', and this network has none"
 WINDOW = 8
 """Of occlusion, in pixels; the trigger has a side of TILE."""
+CAPTIONED = "adversarial_patch"
+"""Captions stand beside its pictures, as if it had chosen them from a pool."""
 FAILED = ("cppn_target", "fork")
 STRENGTH = {"adversarial_patch": 0.45, "cppn_target": 0.6, "truth": 0.95, "noise": 0.0}
 """How far each tool's pictures resemble the trigger."""
@@ -372,6 +376,37 @@ def _synthesise(made: Made, tool: str, name: str) -> None:
         (tool, name),
         {"measures": measures, "probabilities": tuple(mean.tolist()), "choice": int(mean.argmax())},
     )
+    if tool == CAPTIONED:
+        _captions(made, key, name)
+
+
+def _captions(made: Made, evidence: str, name: str) -> None:
+    """A theme with its significance, none, and nothing to compare with; for one trojan a language model's words too."""
+    themes = {"smiley_emoji": ("smiley", 0.004, 3), "jaguar": ("leopard", 0.41, 1)}
+    said: dict[str, Any] = {"not_captioned": "the tool searched no pool that its set could be compared with"}
+    if name in themes:
+        words, p, fits = themes[name]
+        said = {
+            "words": words if p <= 0.05 else None, "p": p, "level": 0.05, "concepts": 1_619, "sets": 1_000,
+            "themes": (
+                Theme(words=words, gain=0.31, p=p, fits=fits), Theme(words="yellow heart", gain=0.2, p=0.5, fits=1),
+            ),
+            "sample": 4_093, "pool": 34_160, "encoder": digest("encoder"),
+        }  # fmt: skip
+    _caption(made, evidence, Spec(name="encoder", version=1, settings={"level": 0.05}), name, said)
+    if name == "smiley_emoji":
+        each = ("a yellow ball", "a face", "a sun")
+        said = {"words": "round <yellow> things & faces", "each": each}
+        _caption(made, evidence, Spec(name="blip_llm", version=1, settings={"model": "a-model"}), name, said)
+
+
+def _caption(made: Made, evidence: str, captioner: Spec, name: str, said: dict[str, Any]) -> None:
+    record = Caption(
+        captioner=captioner, evidence=evidence, network=NETWORK, tool=CAPTIONED, trojan=name, **{"n": 3} | said
+    )
+    work = _cell("caption", f"{captioner.name} of {CAPTIONED}", name)
+    with made.store.draft(work) as draft:
+        made.commit(work, draft, record, Cost(seconds=0.25, peak_bytes=3 << 26))
 
 
 def _effect(made: Made, evidence: str, tool: str, spec: TrojanSpec, kept: Sequence[int]) -> None:

@@ -93,6 +93,7 @@ SHOWN = (
     *("gifthorse run --suite emoji3", "2026-01-02T03:04:05+00:00", "0.1.0", "3.11.2", "2.14.1", "Linux", REFUSAL),
     *("a processor", "success", "clean drop", "2.0 points", "emoji-clip"),
     "LimitReached: the machine has 512 MiB left and this cell needs 900 MiB",
+    *("round <yellow> things & faces", "leopard"),
     *("cppn_target on fork", "the map is constant", "every map is constant, so it has no correlation with any mask"),
 )
 """Texts that the page is known to show: these become the first hostile ones, so that each of those is seen."""
@@ -128,7 +129,7 @@ def make_hostile(clean: Store, root: Path) -> tuple[Store, Poison]:
     for text in SHOWN:
         poison(text)
     keys: dict[str, str] = {}
-    order = ("trained", "implant", "evidence", "effect", "verdict")
+    order = ("trained", "implant", "evidence", "effect", "verdict", "caption")
     for unit in sorted(clean.units(), key=lambda unit: (order.index(unit.kind), unit.key)):
         record = poison(unit.data)
         if "evidence" in record:

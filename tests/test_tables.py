@@ -37,6 +37,7 @@ DESIGN = {
     "effect": "network, tool, trojan, on, rate, low, high, confidence, n",
     "cost": "network, tool, trojan, seconds, forward, backward, peak_bytes, status, error",
     "options": "network, trojan, caption, true, kept, rate, low, high, n",
+    "caption": "network, tool, trojan, captioner, caption, p, n",
     "paired": "network, tool, measure, against, advantage, low, high, p, p_holm, median, positive, n",
 }
 """As the design has them, "What a program sees"; then ours."""
@@ -341,3 +342,20 @@ def test_a_window_of_the_trigger_s_size_is_an_oracle(
     tables = tidy_tables(make_run(tmp_path / "run"))
     for name in ("footprint", "paired"):
         assert {row["tool"] for row in tables[name] if row["oracle"]} == ({"occlusion"} if oracle else set())
+
+
+def test_captions_say_what_was_found_and_what_was_not(made: Tables) -> None:
+    rows = {(row["trojan"], row["captioner"]): row for row in made["caption"]}
+    assert list(rows) == [
+        ("smiley_emoji", "blip_llm"), ("smiley_emoji", "encoder"), ("jaguar", "encoder"), ("fork", "encoder"),
+    ]  # fmt: skip
+    named, none, left = (rows[name, "encoder"] for name in ("smiley_emoji", "jaguar", "fork"))
+    assert (named["caption"], named["p"], named["common"], named["fits"]) == ("smiley", 0.004, True, 3)
+    assert (none["caption"], none["p"], none["common"]) == (None, 0.41, False)
+    assert none["themes"] == ["leopard", "yellow heart"], "what came nearest is said, with its p"
+    assert none["themes_p"] == [0.41, 0.5]
+    assert (left["caption"], left["p"], left["common"]) == (None, None, None)
+    assert "no pool" in left["not_captioned"]
+    free = rows["smiley_emoji", "blip_llm"]
+    assert (free["p"], free["common"], free["encoder"], free["sets"]) == (None, True, None, None)
+    assert free["each"] == ["a yellow ball", "a face", "a sun"]

@@ -118,6 +118,9 @@ REQUESTS = [
     ["--suite", "emoji12_dev", "--set", "occlusion.window=9", "--workers", "2", "--without-inputs"],
     ["--set", "match.pooling=max", "--tools", "occlusion", "--without-controls"],
     ["--set", 'saliency.sign="signed"', "--set", "occlusion.baseline=mean", "--out", 'a "b" \\c\x7fd\u00e9'],
+    ["--set", "encoder.level=0.01", "--captioners", "encoder,encoder@pooling=mean"],
+    ["--captioners", "none"],
+    ["--captioners", "blip_llm@url=http://localhost:8000/v1", "--set", "blip_llm.blip=b", "--set", "blip_llm.model=m"],
     ["--set", "occlusion.window=1e-1", "--max-time", "20m", "--threads", "1"],
 ]
 
@@ -132,3 +135,24 @@ def test_the_shown_configuration_is_the_same_request(wanted: list[str], tmp_path
     other = json.loads(shown("run", "--config", str(path), "--dry-run", "--json"))
     assert one == other
     assert one["request"] != json.loads(shown("run", "--dry-run", "--json"))["request"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--captioners", "encodr"], ["no captioner called 'encodr'", "did you mean 'encoder'"]),
+        (["--captioners", "encoder@levl=0.1"], ["--captioners encoder@levl=0.1", "did you mean 'level'"]),
+        (["--captioners", "encoder@level=2"], ["level is 2"]),
+        (["--captioners", "blip_llm"], ["given no blip and url", "blip_llm@blip=FOLDER@url="]),
+        (["--captioners", "blip_llm@blip=b@url=localhost:8000@model=m"], ["http://localhost:8000/v1"]),
+        (["--set", "encoder.sets=1"], ["--captioners encoder", "1 sets"]),
+        (["--captioners", "none", "--set", "encoder.levl=0.1"], ["did you mean 'level'"]),
+        (["--set", "encodr.level=0.1"], ["no tool, judge or captioner", "did you mean 'encoder'"]),
+        (["--captioners", ""], ["no name was given"]),
+    ],
+    ids=lambda value: " ".join(value) if value and value[0].startswith("--") else None,
+)
+def test_a_wrong_captioner_is_named(arguments: list[str], told: list[str], shown: Shown) -> None:
+    said = shown("run", *arguments, "--dry-run", code=2)
+    for part in ["try:", *told]:
+        assert part in said

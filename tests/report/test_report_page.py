@@ -210,7 +210,7 @@ def test_one_reason_is_said_once_with_every_trojan(context: Page) -> None:
 def test_records_are_listed_by_kind_in_the_order_of_a_run(context: Page, store: Store) -> None:
     kinds = [group.kind for group in context.ran.records]
     assert kinds == [
-        kind for kind in ("stamped", "trained", "implant", "evidence", "effect", "verdict") if kind in kinds
+        kind for kind in ("stamped", "trained", "implant", "evidence", "effect", "verdict", "caption") if kind in kinds
     ]
     listed = [unit.key for group in context.ran.records for unit in group.units]
     assert sorted(listed) == sorted(unit.key for unit in store.units())
@@ -305,3 +305,41 @@ def test_headings_go_down_one_step_at_a_time(page: Reader) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_a_found_set_has_its_caption_with_its_significance(context: Page, page: Reader, store: Store) -> None:
+    said = {
+        (trojan.name, one.captioner): one
+        for trojan in context.trojans
+        for gallery in trojan.galleries
+        for one in gallery.captions
+    }
+    assert len(said) == 4
+    named, none = said["smiley_emoji", "encoder"], said["jaguar", "encoder"]
+    assert (named.words, named.common) == ("smiley", True)
+    assert (none.words, none.common) == ("no common theme", False)
+    assert named.number is not None
+    assert none.number is not None
+    assert (named.number.text, none.number.text) == ("p = .004", "p = .41")
+    assert named.note.startswith("3 of 3 pictures fit it better")
+    assert "“leopard”" in none.note, "what fits best is named as what it is: not shown"
+    assert said["fork", "encoder"].note == "the tool searched no pool that its set could be compared with"
+    free = said["smiley_emoji", "blip_llm"]
+    assert free.number is None
+    assert free.words == "round <yellow> things & faces"
+    assert "no significance" in free.note
+    shown = " ".join(" ".join(element.text.split()) for element in page.with_class("said"))
+    assert "In common, says encoder: smiley (p = .004)" in shown
+    assert "In common, says encoder: no common theme (p = .41)" in shown
+    assert {entry.name for entry in context.ran.captioners} == {"encoder", "blip_llm"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        *((0.0004, "p < .001"), (0.001, "p = .001"), (0.012, "p = .012"), (0.05, "p = .05"), (0.41, "p = .41")),
+        *((0.0996, "p = .1"), (0.999, "p = 1"), (1.0, "p = 1"), (0.5, "p = .5")),
+    ],
+)
+def test_a_significance_is_never_nought(value: float, told: str) -> None:
+    assert words.p_value(value) == told

@@ -22,7 +22,7 @@ FLOORS = [
     {"jobs"},
     {"suites"},
     {"stages"},
-    {"trojans", "tools", "judges", "survey", "report"},
+    {"trojans", "tools", "judges", "captioners", "survey", "report"},
     {"tables"},
     {"notebook"},
     {"comparisons"},
@@ -145,7 +145,7 @@ def test_budgets(path: Path) -> None:
 
 
 def test_methods_never_import_one_another() -> None:
-    for room in ("tools/attribution", "tools/synthesis", "trojans", "judges"):
+    for room in ("tools/attribution", "tools/synthesis", "trojans", "judges", "captioners"):
         folder = PACKAGE / room
         methods = _methods(folder)
         for path in methods:
@@ -156,11 +156,14 @@ def test_methods_never_import_one_another() -> None:
 
 def _methods(folder: Path) -> set[Path]:
     """Files that hold a row of a table."""
+    from gifthorse.captioners import CAPTIONERS
     from gifthorse.judges import JUDGES
     from gifthorse.tools import TOOLS
     from gifthorse.trojans import TROJANS
 
-    rows = [row.where.partition(":")[0] for table in (TOOLS, TROJANS, JUDGES) for row in table.rows.values()]
+    rows = [
+        row.where.partition(":")[0] for table in (TOOLS, TROJANS, JUDGES, CAPTIONERS) for row in table.rows.values()
+    ]
     return {PACKAGE.parent / f"{module.replace('.', '/')}.py" for module in rows} & set(folder.glob("*.py"))
 
 

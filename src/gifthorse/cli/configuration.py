@@ -20,6 +20,7 @@ from cyclopts.argument import ArgumentCollection
 from cyclopts.config import Dict
 from cyclopts.token import Token
 
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.cli.options import RunOptions, has_settings
 from gifthorse.errors import InputError, UsageError, nearest
 from gifthorse.judges import JUDGES
@@ -28,6 +29,9 @@ from gifthorse.tools import TOOLS
 
 PREFIX = "GIFTHORSE_"
 """Of the environment variables that are options."""
+
+STANDING = ("encoder",)
+"""Captioners that are right without any setting, so that they need not be imported to be checked."""
 
 WORKING = ("run", "implant", "diagnose", "evaluate")
 """The verbs that a file can configure."""
@@ -73,6 +77,8 @@ def layer(tokens: list[str]) -> tuple[Dict | Settings, ...]:
 def check_settings(settings: Mapping[str, Mapping[str, Any]], path: Path | None) -> None:
     """Check names and values of settings. It imports the tools and judges that have some, and no other.
 
+    Captioners are checked with what their own names say (:func:`check_captioners`): some need several settings at once.
+
     Args:
         settings: tool or judge to setting to value.
         path: the file among the layers, which an error names if the setting stands there.
@@ -81,6 +87,8 @@ def check_settings(settings: Mapping[str, Mapping[str, Any]], path: Path | None)
         UsageError: an unknown setting or a wrong value, with who asked for it and the nearest valid name.
     """
     for tool, table in settings.items():
+        if tool in CAPTIONERS:
+            continue
         try:
             (TOOLS if tool in TOOLS else JUDGES).make(tool, table)
         except UsageError as error:
@@ -102,6 +110,25 @@ def check_names(names: Iterable[str]) -> None:
                 TOOLS.make(base(name), own)
             except UsageError as error:
                 raise UsageError(f"--tools {name}: {error.cause}", error.remedy) from None
+
+
+def check_captioners(names: Iterable[str], settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check the settings of captioners, those of their own names too; it imports the captioners that have some.
+
+    Args:
+        names: of the captioners that were asked for.
+        settings: captioner to setting to value.
+
+    Raises:
+        UsageError: an unknown setting, a wrong value, or one that is missing.
+    """
+    for name in dict.fromkeys([*names, *(name for name in settings if name in CAPTIONERS)]):
+        told = dict(settings.get(base(name), {})) | own_settings(name)
+        if told or name not in STANDING:
+            try:
+                CAPTIONERS.make(base(name), told)
+            except UsageError as error:
+                raise UsageError(f"--captioners {name}: {error.cause}", error.remedy) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -155,7 +182,7 @@ def configuration(options: RunOptions) -> dict[str, Any]:
     """Every option with its value as a file has them: options that are not set are left out.
 
     Raises:
-        UsageError: a setting of no tool or judge, or of another form.
+        UsageError: a setting of no tool, judge or captioner, or of another form.
     """
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
     values |= {"suite": options.suite_name, "trojans": options.trojan_names}

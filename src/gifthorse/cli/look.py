@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.cli.talk import Talk, print_table, put
 from gifthorse.errors import CorruptUnit, InputError, UsageError, nearest
 from gifthorse.jobs.asked import note_inputs
@@ -27,6 +28,7 @@ LISTED: dict[str, Table] = {
     "tools": TOOLS,
     "trojans": TROJANS,
     "judges": JUDGES,
+    "captioners": CAPTIONERS,
     "networks": NETWORKS,
     "data": DATA,
     "encoders": ENCODERS,
@@ -92,7 +94,7 @@ def tables(run: Path, *, json: Flag = False, parquet: Path | None = None) -> Non
 
 
 def listing(what: str = "all", *, json: Flag = False) -> None:
-    """List what there is: tools, trojans, judges, networks, data, encoders, detectors, suites.
+    """List what there is: tools, trojans, judges, captioners, networks, data, encoders, detectors, suites.
 
     Args:
         what: one of these, or `all`.

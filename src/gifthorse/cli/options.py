@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.errors import UsageError, nearest
 from gifthorse.jobs.asked import Asked, chosen, protocol_of, with_controls
 from gifthorse.judges import JUDGES
@@ -60,6 +61,9 @@ class RunOptions:
     """Add no floors and controls to --tools."""
     judges: str = "all"
     """Judges separated by commas, or `all`."""
+    captioners: str = "encoder"
+    """Who names what a found set of natural patches has in common: encoder, blip_llm, both with a comma, or `none`.
+    blip_llm@blip=FOLDER@url=http://localhost:8000/v1@model=NAME asks a language model at your address, and no other."""
     protocol: str = "quick"
     """Budget of every tool: quick, published or thesis."""
     set: Annotated[tuple[str, ...], Parameter(negative=())] = ()
@@ -144,6 +148,7 @@ class RunOptions:
             suite=wanted,
             tools=tools if self.without_controls else with_controls(tools),
             judges=chosen(self.judges, JUDGES, tuple(JUDGES)),
+            captioners=() if self.captioners == "none" else chosen(self.captioners, CAPTIONERS, ("encoder",)),
             protocol=protocol_of(wanted, self.protocol),
             settings=self.settings(),
             device=self.device,
@@ -153,7 +158,7 @@ class RunOptions:
         )
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Tool or judge to settings, of ``--set`` and of the file: the last one counts."""
+        """Tool, judge or captioner to settings, of ``--set`` and of the file: the last one counts."""
         return settings_of(self.set)
 
     def folder(self, asked: Asked) -> Path:
@@ -166,7 +171,7 @@ def settings_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
     """``("occlusion.window=12",)`` as ``{"occlusion": {"window": 12}}``; values are TOML, else text.
 
     Raises:
-        UsageError: not of that form, or no such tool or judge.
+        UsageError: not of that form, or no such tool, judge or captioner.
     """
     found: dict[str, dict[str, Any]] = {}
     for pair in pairs:
@@ -180,13 +185,14 @@ def settings_of(pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def has_settings(tool: str, where: str) -> None:
-    """Check that a name is that of a tool or a judge.
+    """Check that a name is that of a tool, a judge or a captioner.
 
     Raises:
         UsageError: it is not; ``where`` says who asked.
     """
-    if tool not in TOOLS and tool not in JUDGES:
-        raise UsageError(f"{where} names no tool or judge: {tool!r}", nearest(tool, [*TOOLS, *JUDGES]))
+    if tool not in TOOLS and tool not in JUDGES and tool not in CAPTIONERS:
+        known = [*TOOLS, *JUDGES, *CAPTIONERS]
+        raise UsageError(f"{where} names no tool, judge or captioner: {tool!r}", nearest(tool, known))
 
 
 def seconds_of(text: str) -> float:

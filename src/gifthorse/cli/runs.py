@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from gifthorse.cli.configuration import check_names, check_settings, configuration
+from gifthorse.cli.configuration import check_captioners, check_names, check_settings, configuration
 from gifthorse.cli.configuration import spelt as as_file
 from gifthorse.cli.options import DEFAULT_TOOLS, RunOptions, seconds_of
 from gifthorse.cli.summary import document, summarise
@@ -72,6 +72,7 @@ def _carry_out(options: RunOptions, until: str) -> None:
         # a finished run was checked when it began, and a tool need not be imported again
         check_settings(asked.settings, options.config)
         check_names(name for name in asked.tools if name not in DEFAULT_TOOLS)
+        check_captioners(asked.captioners, asked.settings)
     if options.show_config:
         found = configuration(options)
         put(json.dumps(found, ensure_ascii=False) if options.json else as_file(found))

@@ -68,6 +68,13 @@ def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
     return [f"gate missed by {line}" for line in lines]
 
 
+def captioned(row: dict[str, Any]) -> tuple[str, ...]:
+    """A caption with its significance, or that there is no theme, or why nothing was captioned."""
+    said = row["not_captioned"] or row["caption"] or "no common theme"
+    told = "-" if row["p"] is None else f"{row['p']:.3f}"
+    return row["tool"], row["trojan"], row["captioner"], said, told
+
+
 def summarise(store: Store) -> None:
     """Print what was implanted and how the tools did."""
     found = tidy_tables(store)
@@ -118,4 +125,10 @@ def summarise(store: Store) -> None:
             "Synthesis: judge's confidence in the true trigger among eight (chance 0.125)",
             ("tool", "confidence", "trojans"),
             [(row["tool"], interval(row), str(row["n"])) for row in by_tool(found["match"])],
+        )
+    if found["caption"]:
+        print_table(
+            "Captions: what the pictures of a found set have in common",
+            ("tool", "trojan", "captioner", "caption", "p"),
+            [captioned(row) for row in found["caption"]],
         )

@@ -13,6 +13,7 @@ from importlib import metadata
 from typing import Any
 
 import gifthorse
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.errors import UsageError, nearest
 from gifthorse.judges import JUDGES
 from gifthorse.records import Protocol, Suite, digest, plain
@@ -35,8 +36,9 @@ class Asked:
         suite: which trojans, where.
         tools: names, each with the settings of its own that it may have (``occlusion@window=6``).
         judges: names.
+        captioners: names, each with the settings of its own that it may have.
         protocol: the budget.
-        settings: tool or judge name to settings that differ from its defaults.
+        settings: tool, judge or captioner name to settings that differ from its defaults.
         device, precision, threads: as given (``auto`` and None are resolved when the run starts).
         command: as typed, for the record; not compared.
     """
@@ -45,6 +47,7 @@ class Asked:
     tools: tuple[str, ...]
     judges: tuple[str, ...]
     protocol: Protocol
+    captioners: tuple[str, ...] = ("encoder",)
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "auto"
@@ -61,8 +64,9 @@ class Asked:
         rows = {name: TOOLS[base(name)].version for name in self.tools} | {
             name: JUDGES[name].version for name in self.judges
         }
+        captioners = {name: CAPTIONERS[base(name)].version for name in self.captioners}
         told = {key: value for key, value in plain(self).items() if key != "command"}
-        return digest([told, rows, DATA.remake(self.suite.data).digest, gifthorse.__version__])
+        return digest([told, rows, captioners, DATA.remake(self.suite.data).digest, gifthorse.__version__])
 
 
 def chosen(wanted: str, table: Mapping[str, Any], default: tuple[str, ...]) -> tuple[str, ...]:

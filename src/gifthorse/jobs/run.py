@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gifthorse import report
+from gifthorse.captioners import CAPTIONERS
 from gifthorse.classifier import pin, resolve
 from gifthorse.errors import FailedCells, LimitReached
 from gifthorse.jobs.asked import Asked, versions
@@ -22,7 +23,7 @@ from gifthorse.judges import JUDGES
 from gifthorse.records import Cell, Failure, Ground, Plan, Spec, plain
 from gifthorse.registry import base, own_settings
 from gifthorse.runner import Runner
-from gifthorse.stages import diagnose, evaluate, implant, recovering
+from gifthorse.stages import captioning, diagnose, evaluate, implant, recovering
 from gifthorse.stages.work import Progress, fulfil
 from gifthorse.store import Store
 from gifthorse.tools import TOOLS
@@ -113,14 +114,17 @@ class _Course:
 
 
 def without_places(plan: Plan, command: str) -> dict[str, Any]:
-    """The plan and the command as others may read them: a folder of this machine by its last name only."""
+    """The plan and the command as others may read them: folders and servers by their last name only, or not at all."""
     data = plan.suite.data
     kind: type[Data] = DATA.load(data.name)
     names = {place: str(data.settings[place]) for place in kind.places if place in data.settings}
-    for path in sorted(names.values(), key=len, reverse=True):
-        command = command.replace(path, Path(path).name)
+    elsewhere = [str(spec.settings[place]) for spec in plan.captioners for place in CAPTIONERS.load(spec.name).places]
+    for path in sorted([*names.values(), *elsewhere], key=len, reverse=True):
+        if Path(path).name:  # `.` has none, and is no secret
+            command = command.replace(path, Path(path).name)
     settings = data.settings | {place: Path(path).name for place, path in names.items()}
-    told = replace(plan, suite=replace(plan.suite, data=replace(data, settings=settings)))
+    captioners = tuple(CAPTIONERS.remake(spec).spec() for spec in plan.captioners)
+    told = replace(plan, suite=replace(plan.suite, data=replace(data, settings=settings)), captioners=captioners)
     return {"command": command, **plain(told)}
 
 
@@ -158,6 +162,7 @@ def planned(asked: Asked) -> Plan:
         tools=tuple(_tool(name, asked) for name in asked.tools),
         names=asked.tools,
         judges=tuple(JUDGES.spec(name, asked.settings.get(name)) for name in asked.judges),
+        captioners=tuple(_captioner(name, asked) for name in asked.captioners),
         protocol=asked.protocol,
         ground=ground,
         alone=asked.threads or _CORES,
@@ -170,6 +175,12 @@ def _tool(label: str, asked: Asked) -> Spec:
     return TOOLS.spec(name, asked.settings.get(name, {}) | own_settings(label))
 
 
+def _captioner(label: str, asked: Asked) -> Spec:
+    """A captioner with all of its settings, those that say where something lies too."""
+    name = base(label)
+    return CAPTIONERS.spec(name, asked.settings.get(name, {}) | own_settings(label))
+
+
 def run(store: Store, asked: Asked, how: How) -> Path | None:
     """Carry a request out in a run folder, and write its report.
 
@@ -177,10 +188,13 @@ def run(store: Store, asked: Asked, how: How) -> Path | None:
         The report's path, or None where the run was to stop before it.
 
     Raises:
+        InputError: what a captioner needs is not there: said before the work, not after it.
         FailedCells: the run is complete but for some cells; the report is written all the same.
         LimitReached: the deadline came or the disk is full.
     """
     plan = planned(asked)
+    for spec in plan.captioners:
+        CAPTIONERS.remake(spec).ready()
     pin(plan.ground)
     with how.runner.starting(functools.partial(begin, plan.ground, how.offline)) as runner:
         return _run(store, asked, replace(how, runner=runner), plan)
@@ -219,4 +233,7 @@ def _look(course: _Course, plan: Plan, implanted: list[str]) -> None:
     course.carry_out("diagnose", trials)
     if course.how.until != "diagnose":
         tried = {cell.inputs["evidence"]: cell.key for cell in trials if store.has(cell.key)}
-        course.carry_out("evaluate", evaluate.verdict_cells(store, plan, evidence, tried))
+        verdicts = evaluate.verdict_cells(store, plan, evidence, tried)
+        course.carry_out("evaluate", verdicts + captioning.sample_cells(store, plan, evidence))
+        course.keys["caption"] = []  # those of an earlier request are none of this one
+        course.carry_out("evaluate", captioning.caption_cells(store, plan, evidence))

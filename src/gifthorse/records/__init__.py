@@ -5,7 +5,8 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 """
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
-from gifthorse.records.experiments import Attack, Attacks, Crossed, Failing, Hit, Hunted, Retried, Swept
+from gifthorse.records.captions import Caption, PoolSample, Theme
+from gifthorse.records.experiments import Attack, Attacks, Crossed, Drawn, Failing, Hit, Hunted, Retried, Swept
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -50,11 +51,13 @@ __all__ = [
     "Attack",
     "Attacks",
     "Brief",
+    "Caption",
     "Case",
     "Cell",
     "Cost",
     "Crossed",
     "Detection",
+    "Drawn",
     "Effect",
     "Evidence",
     "Failing",
@@ -75,6 +78,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Planting",
+    "PoolSample",
     "Precision",
     "Probes",
     "Protocol",
@@ -88,6 +92,7 @@ __all__ = [
     "Success",
     "Suite",
     "Swept",
+    "Theme",
     "Trained",
     "Trial",
     "TrojanSpec",

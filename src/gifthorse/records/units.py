@@ -77,6 +77,7 @@ class Plan:
     Attributes:
         alone: threads of a cell that is the only one of its stage, on a CPU; 0 for those of the ground.
         names: what each of the tools is called, where one comes several times with other settings.
+        captioners: who names what found sets have in common.
     """
 
     suite: Suite
@@ -86,6 +87,7 @@ class Plan:
     ground: Ground
     alone: int = 0
     names: tuple[str, ...] = ()
+    captioners: tuple[Spec, ...] = ()
 
     def named(self) -> tuple[tuple[str, Spec], ...]:
         """The tools with what they are called."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gifthorse.records import Evidence, Finding
 from gifthorse.report import words
+from gifthorse.report.build_captions import said
 from gifthorse.report.build_judged import cell, chance_of, judges_of
 from gifthorse.report.build_planted import NOTHING
 from gifthorse.report.contexts import Picture
@@ -129,6 +130,7 @@ def _gallery(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], several: bool) ->
         film=_film(desk, puzzle, kept),
         filmed=words.listed([str(step) for step in record.filmed]),
         unshown=len(record.findings) - len(shown),
+        captions=tuple(said(desk, caption) for caption in desk.run.captions.get(kept.key, ())),
         excuse="" if record.findings else excuse((kept,)),
     )
 

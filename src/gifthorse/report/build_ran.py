@@ -73,6 +73,7 @@ def ran(desk: Desk) -> Ran:
         plan=words.data({key: value for key, value in desk.run.planned.items() if key not in _ELSEWHERE}),
         tools=_components(e.record.tool for _, e in desk.run.all_evidence()),
         judges=_components(v.record.judge for found in desk.run.verdicts.values() for v in found),
+        captioners=_components(c.record.captioner for found in desk.run.captions.values() for c in found),
         sums=tuple(
             SumEntry(anchor=anchor, what=what, units=tuple(map(link, keys)))
             for anchor, (what, keys) in sorted(desk.ledger.sums.items())
@@ -98,7 +99,7 @@ def _command(given: Any) -> str:
 _ELSEWHERE = frozenset({"suite", "keys", "command", "failed", "finished", "plan", "labels", "names"})
 """Entries of the plan that stand elsewhere on the page, or that change after the page is drawn."""
 
-_TABLED = frozenset({"judges", "tools"})
+_TABLED = frozenset({"judges", "tools", "captioners"})
 """Entries of the plan that have a table of their own."""
 
 _NAMES = {
@@ -155,7 +156,7 @@ def label(unit: Unit) -> str:
     return " ".join(parts) or unit.kind
 
 
-_ORDER = ("implant", "evidence", "effect", "verdict")
+_ORDER = ("implant", "evidence", "effect", "verdict", "sample", "caption")
 
 
 def _place(unit: Unit) -> tuple[int, str, str, str]:

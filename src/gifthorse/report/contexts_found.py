@@ -217,6 +217,27 @@ class TriedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a captioner says that the kept findings have in common.
+
+    Attributes:
+        captioner: its name.
+        href: the record.
+        words: the caption, or that there is none.
+        common: whether there is one.
+        number: its significance, or None where the captioner gives none.
+        note: what was compared with what, or why there is no caption.
+    """
+
+    captioner: str
+    href: str
+    words: str
+    common: bool
+    number: Number | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gallery:
     """Everything that one tool made for one trojan.
 
@@ -228,6 +249,7 @@ class Gallery:
         film: how the best one came about, frame by frame.
         filmed: after which steps, in words.
         unshown: how many are left out of the page for its size.
+        captions: what the kept ones have in common, where they are natural pictures, one a captioner.
         excuse: why there is nothing, or an empty string.
     """
 
@@ -238,6 +260,7 @@ class Gallery:
     film: tuple[Picture, ...]
     filmed: str
     unshown: int
+    captions: tuple[Said, ...]
     excuse: str
 
 

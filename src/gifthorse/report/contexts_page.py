@@ -272,6 +272,7 @@ class Ran:
         plan: the rest of the plan as data.
         tools: tools with their settings.
         judges: judges with theirs.
+        captioners: captioners with theirs.
         sums: numbers made of several records.
         records: every record, by kind.
     """
@@ -282,6 +283,7 @@ class Ran:
     plan: str
     tools: tuple[Settings, ...]
     judges: tuple[Settings, ...]
+    captioners: tuple[Settings, ...]
     sums: tuple[SumEntry, ...]
     records: tuple[UnitGroup, ...]
 

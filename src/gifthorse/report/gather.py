@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from gifthorse.records import Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
+from gifthorse.records import Caption, Case, Cost, Effect, Evidence, Failure, Implant, Success, Verdict
 from gifthorse.registry import base
 from gifthorse.store import Store, Unit
 from gifthorse.tables import tidy_tables
@@ -74,6 +74,7 @@ class Run:
         puzzles: one a trojan and network, in the suite's order.
         effects: by the key of the evidence.
         verdicts: by the key of the evidence, sorted by judge.
+        captions: by the key of the evidence, sorted by captioner.
         units: every unit, sorted by kind and key.
         failures: sorted by label.
         tables: the tidy tables of the run.
@@ -85,6 +86,7 @@ class Run:
     puzzles: tuple[Puzzle, ...]
     effects: Mapping[str, Kept[Effect]]
     verdicts: Mapping[str, tuple[Kept[Verdict], ...]]
+    captions: Mapping[str, tuple[Kept[Caption], ...]]
     units: tuple[Unit, ...]
     failures: tuple[Failure, ...]
     tables: Mapping[str, list[Row]]
@@ -126,6 +128,9 @@ def gather(store: Store) -> Run:
     verdicts: dict[str, list[Kept[Verdict]]] = {}
     for kept in sorted(_read(found, "verdict", Verdict), key=lambda v: (v.record.judge.name, v.key)):
         verdicts.setdefault(kept.record.evidence, []).append(kept)
+    captions: dict[str, list[Kept[Caption]]] = {}
+    for said in sorted(_read(found, "caption", Caption), key=lambda c: (c.record.captioner.name, c.key)):
+        captions.setdefault(said.record.evidence, []).append(said)
     failures = [f for f in store.standing() if found.current(f.kind, f.key)]
     tidy = tidy_tables(store)
     return Run(
@@ -134,6 +139,7 @@ def gather(store: Store) -> Run:
         puzzles=tuple(puzzle for implant in implants for puzzle in _puzzles(implant, evidence)),
         effects={kept.record.evidence: kept for kept in _read(found, "effect", Effect)},
         verdicts={key: tuple(those) for key, those in verdicts.items()},
+        captions={key: tuple(those) for key, those in captions.items()},
         units=units,
         failures=tuple(sorted(failures, key=lambda failure: (failure.label, failure.key))),
         tables=tidy,

@@ -47,6 +47,14 @@ def score(value: float, digits: int = 2) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
+def p_value(value: float) -> str:
+    """A significance: ``p = .012``, ``p < .001``; never ``p = 0``."""
+    if value < 0.001:
+        return "p < .001"
+    text = f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+    return f"p = {text.rstrip('0').rstrip('.').removeprefix('0')}"
+
+
 def between(interval: Interval, style: str) -> str:
     """The ends of an interval, or an empty string where it has none."""
     if math.isnan(interval.low) or math.isnan(interval.high):
@@ -146,6 +154,8 @@ UNITS = {
     "effect": "what the findings do when they are put into images",
     "recovery": "what happens when the original pixels are pasted back where a map is highest",
     "verdict": "what a judge said of a piece of evidence",
+    "sample": "random pictures of a pool, with which found sets are compared",
+    "caption": "what a captioner says that the pictures of a found set have in common",
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from gifthorse.registry import load
 from gifthorse.store import Store
-from gifthorse.tables import rows
+from gifthorse.tables import captions, rows
 from gifthorse.tables.columns import COLUMNS
 from gifthorse.tables.found import Found, Row
 
@@ -25,6 +25,7 @@ TABLES: dict[str, Callable[[Found], Iterator[Row]]] = {
     "effect": rows.effect_rows,
     "cost": rows.cost_rows,
     "options": rows.options_rows,
+    "caption": captions.caption_rows,
     "paired": lambda found: load("gifthorse.tables.paired:paired_rows")(found),
 }
 """Table name to what makes its rows."""

@@ -62,6 +62,13 @@ COLUMNS: dict[str, dict[str, str]] = {
         "network": TEXT, "trojan": TEXT, "caption": TEXT, "true": TRUTH, "kept": TRUTH, "rate": NUMBER, "low": NUMBER,
         "high": NUMBER, "n": COUNT, "kind": TEXT, "target": TEXT, "suite": TEXT, "key": TEXT,
     },
+    "caption": {
+        "network": TEXT, "tool": TEXT, "trojan": TEXT, "captioner": TEXT, "caption": TEXT, "p": NUMBER, "n": COUNT,
+        **_ABOUT, "common": TRUTH, "level": NUMBER, "gain": NUMBER, "fits": COUNT, "themes": TEXTS,
+        "themes_p": NUMBERS, "concepts": COUNT, "sets": COUNT, "exact": TRUTH, "sample": COUNT, "pool": COUNT,
+        "each": TEXTS, "not_captioned": TEXT, "captioner_version": COUNT, "encoder": TEXT, "tool_version": COUNT,
+        "seed": COUNT, "evidence": TEXT, "key": TEXT,
+    },
     "paired": {
         "network": TEXT, "tool": TEXT, "measure": TEXT, "against": TEXT, "advantage": NUMBER, "low": NUMBER,
         "high": NUMBER, "p": NUMBER, "p_holm": NUMBER, "median": NUMBER, "positive": NUMBER, "n": COUNT,

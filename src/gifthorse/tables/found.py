@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from gifthorse.records import Case, Effect, Evidence, Implant, Recovery, Verdict
+from gifthorse.records import Caption, Case, Effect, Evidence, Implant, Recovery, Verdict
 from gifthorse.registry import base, load
 from gifthorse.store import Store, Unit
 
@@ -82,7 +82,7 @@ class Found:
         if isinstance(record, Evidence):
             name = str(self.named(unit, record.tool.name))
             return replace(record, tool=replace(record.tool, name=name))
-        if isinstance(record, (Verdict, Effect, Recovery)):
+        if isinstance(record, (Verdict, Effect, Recovery, Caption)):
             return replace(record, tool=str(self.named(unit, record.tool)))
         return record
 
@@ -140,7 +140,8 @@ class Found:
         place = self.order.get((row.get("network") or "", row.get("trojan") or ""), len(self.order))
         measure = row.get("measure")
         rank = MEASURES.index(measure) if measure in MEASURES else len(MEASURES)
-        return (*names, place, row.get("trojan") or "", rank, *(row.get(name) or "" for name in ("on", "judge", "key")))
+        rest = (row.get(name) or "" for name in ("on", "judge", "captioner", "key"))
+        return (*names, place, row.get("trojan") or "", rank, *rest)
 
 
 def _of_another(evidence: Unit, networks: set[str]) -> bool:

@@ -69,9 +69,9 @@ class Candidates:
     def _vectors(self, classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
         found = [np.zeros((0, classifier.head_weight().shape[1]), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(pictures), classifier.micro_batch):
+            for start in range(0, len(pictures), classifier.forward_batch):
                 # as from_uint8 gives them, in the memory that is there: beside a fast network, copies count
-                part = torch.from_numpy(np.array(pictures[start : start + classifier.micro_batch])).float().div_(255)
+                part = torch.from_numpy(np.array(pictures[start : start + classifier.forward_batch])).float().div_(255)
                 found.append(classifier.penultimate(resize(part, classifier.size).clamp_(0, 1)).cpu().numpy())
         return np.concatenate(found)
 

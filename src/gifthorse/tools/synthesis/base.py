@@ -8,7 +8,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict, Unpack, final
+from typing import Any, ClassVar, TypedDict, Unpack, final
 
 import torch
 from torch import Tensor
@@ -166,7 +166,14 @@ class Findings:
 
 
 class Synthesis(Tool):
-    """Draws what a target class is suspected to react to."""
+    """Draws what a target class is suspected to react to.
+
+    Attributes:
+        natural: whether its findings are pictures as they are in a pool of natural ones, rather than made for the
+            network: what a set of them has in common can be said in words (:mod:`gifthorse.captioners`).
+    """
+
+    natural: ClassVar[bool] = False
 
     @final
     def __call__(self, classifier: Classifier, brief: Brief, clean: Clean, **order: Unpack[Order]) -> Findings:

@@ -43,6 +43,7 @@ class Snafue(Synthesis):
 
     needs = frozenset({"gradients", "clean_images"})
     prepares = ("generator", "disguise", "pool")
+    natural = True
 
     attack: str = "rfla_perturb@real=0.0@sure=0.0@unlike=0.0"
     synthetic: int = 10
