@@ -6,7 +6,9 @@ the same whatever the shards, their order and the size of a step, ties broken by
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +32,14 @@ class Shard:
     """A part of a pool, embedded.
 
     Attributes:
+        number: of its files.
         part: which part, as its source calls it.
         rows: vectors in it.
         passed_over: pictures of the part that have none.
         vectors, ids: hash and length of the two files.
     """
 
+    number: int
     part: str
     rows: int
     passed_over: int
@@ -74,7 +78,8 @@ class Embeddings:
             raise InputError(f"{self.root} holds embeddings that were made in another way", "another folder")
         for row in kept["shards"]:
             entries = {name: disk.FileEntry(**row[name]) for name in ("vectors", "ids")}
-            shard = Shard(part=row["part"], rows=row["rows"], passed_over=row["passed_over"], **entries)
+            counts = {name: row[name] for name in ("part", "rows", "passed_over")}
+            shard = Shard(number=len(self.shards), **counts, **entries)
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
                 file = self._path(len(self.shards), kind)
                 if not file.exists() or file.stat().st_size != entry.bytes:
@@ -118,6 +123,7 @@ class Embeddings:
         number = len(self.shards)
         with disk.speaking(self.root):
             shard = Shard(
+                number=number,
                 part=part,
                 rows=len(ids),
                 passed_over=passed_over,
@@ -134,12 +140,18 @@ class Embeddings:
             disk.replace(self.root / MANIFEST, disk.seal(told))
         self.shards.append(shard)
 
+    def only(self, parts: AbstractSet[str]) -> Embeddings:
+        """The same folder with some of its parts alone, to be searched: other pools may keep theirs there too."""
+        found = copy.copy(self)
+        found.shards = [shard for shard in self.shards if shard.part in parts]
+        return found
+
     def verify(self) -> list[str]:
         """What is damaged, in words; nothing if every byte is as it was written. Reads everything."""
         found = []
-        for number, shard in enumerate(self.shards):
+        for shard in self.shards:
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
-                path = self._path(number, kind)
+                path = self._path(shard.number, kind)
                 if not path.exists() or disk.measure(path) != entry:
                     found.append(f"{path} has bytes that its manifest does not name")
         return found
@@ -150,7 +162,7 @@ class Embeddings:
 
         def file(kind: str) -> Callable[[int], Any]:
             # copy on write, since torch warns of arrays that nothing may write to
-            return lambda number: np.load(self._path(number, kind), mmap_mode="c")
+            return lambda place: np.load(self._path(self.shards[place].number, kind), mmap_mode="c")
 
         return neighbours.Shards(
             rows=tuple(shard.rows for shard in self.shards),

@@ -8,6 +8,7 @@ nothing else.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -288,7 +289,7 @@ class Ranked:
 
         edges = np.searchsorted(self.pairs.query, np.arange(count + 1)).tolist()
         names, values = [each.decode() for each in self.ids.tolist()], self.pairs.value.tolist()
-        cuts = [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+        cuts = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
         return Nearest(
             ids=tuple(tuple(names[cut]) for cut in cuts), similarities=tuple(tuple(values[cut]) for cut in cuts)
         )

@@ -219,6 +219,25 @@ def test_a_network_without_a_head_is_refused(tmp_path: Path) -> None:
         Candidates(made(), tmp_path).embed(classifier("paired"))
 
 
+def test_two_pools_of_one_classifier_are_searched_each_by_itself(tmp_path: Path) -> None:
+    net = classifier("reused")
+
+    def of(name: str) -> MadePatches:
+        pictures = np.random.default_rng(len(name)).integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+        ids = [f"{name} {k}" for k in range(3)]
+        return MadePatches(name=name, count=3, make=lambda _: (ids, pictures), pixels=8)
+
+    made = {name: of(name) for name in ("dark", "light")}
+    kept = {name: Candidates(pool, tmp_path).embed(net) for name, pool in made.items()}
+    assert len(kept["light"]) == 3
+    for name, pool in made.items():
+        found = Candidates(pool, tmp_path).of(net).search(np.ones((1, net.head_weight().shape[1])), 6)
+        assert sorted(found.ids[0]) == [f"{name} {k}" for k in range(3)]
+    both = Candidates(Together((made["dark"], made["light"])), tmp_path).of(net)
+    assert len(both.search(np.ones((1, net.head_weight().shape[1])), 9).ids[0]) == 6
+    assert Candidates(made["light"], tmp_path).embed(net).verify() == []
+
+
 def test_the_world_s_pool_is_drawings_and_crops() -> None:
     names = ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
     pool = EmojiPatches(drawings=names, poses=3, crops=5).pool()

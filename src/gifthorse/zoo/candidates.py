@@ -64,7 +64,11 @@ class Candidates:
             done += next(shard.rows for shard in kept.shards if shard.part == part.name)
             if watch is not None:
                 watch(done)
-        return kept
+        return self._of_pool(kept)
+
+    def _of_pool(self, kept: Embeddings) -> Embeddings:
+        """What is kept of this pool: another one of the same classifier may keep its parts in the same folder."""
+        return kept.only({part.name for part in self.pool.parts()})
 
     def _vectors(self, classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
         found = [np.zeros((0, classifier.head_weight().shape[1]), np.float32)]
@@ -91,4 +95,5 @@ class Candidates:
                 raise InputError(
                     f"{part.name} of the pool has no embeddings by {classifier.name}", "candidates.embed(classifier)"
                 )
-        return kept if self.index is None else Index.of(kept, self.index, say)
+        own = self._of_pool(kept)
+        return own if self.index is None else Index.of(own, self.index, say)
