@@ -1,4 +1,4 @@
-"""What a pool of natural patches costs: to embed it, to search it and to try patches out, over four decades of its size.
+"""What a pool of natural patches costs: to embed, to search and to try patches out, over four decades of its size.
 
     .venv/bin/python benchmarks/pools.py            prints, and writes benchmarks/results/pools.json
     .venv/bin/python benchmarks/pools.py --only embedding,screening,decades,index
@@ -45,7 +45,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from attribution import bare, in_turns, ratio  # noqa: E402
 from measuring import keep, kept, seconds, spread  # noqa: E402
-from search import D, SIZES, filled, queries  # noqa: E402
+from search import SIZES, D, filled, queries  # noqa: E402
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve  # noqa: E402
 from gifthorse.effects import Placement, place, put  # noqa: E402

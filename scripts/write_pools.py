@@ -1,4 +1,4 @@
-"""Write docs/pools.md: what a pool of natural patches costs, measured, and on paper at 10^9. See scripts/write-pools."""
+"""Write docs/pools.md: what a pool of natural patches costs, measured and on paper. See scripts/write-pools."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PAGE = """# Pools of natural patches
 
 Made by `scripts/write-pools` from `benchmarks/results/pools.json` and `benchmarks/results/search.json`.
 
-`snafue` looks through a pool of pictures for those that do to a network what synthetic patches do. A pool is a folder of
-images, of tar shards (as webdataset writes them) or of Parquet files, or code. Each network embeds it once; the vectors
-are kept in parts, as float16, and a stopped embedding goes on where it was.
+`snafue` looks through a pool of pictures for those that do to a network what synthetic patches do. A pool is a
+folder of images, of tar shards (as webdataset writes them) or of Parquet files, or code. Each network embeds it
+once; the vectors are kept in parts, as float16, and a stopped embedding goes on where it was.
 
 ```bash
 gifthorse synthesise --net emoji-resnet --target bee --images scenes --method snafue --pool photographs
@@ -42,10 +42,10 @@ index = Index.of(kept)                      # for interactive use; says how many
 quick = index.search(queries, 300)          # the same type; similarities are exact, some of the nearest may be missing
 ```
 
-Search is exact unless an index is asked for: one pass over the vectors in bounded memory, for one attack or for all of a
-run, the same to the last bit whatever the parts are, ties broken by id. The index (FAISS' IVF-PQ, `pip install
-'gifthorse[faiss]'`) shortlists, and exact similarities decide. Its recall against exact search is measured when it is
-made, said, and kept with it. A run never uses one.
+Search is exact unless an index is asked for: one pass over the vectors in bounded memory, for one attack or for all
+of a run, the same to the last bit whatever the parts are, ties broken by id. The index (FAISS' IVF-PQ, `pip install
+'gifthorse[faiss]'`) shortlists, and exact similarities decide. Its recall against exact search is measured when it
+is made, said, and kept with it. A run never uses one.
 
 ## Measured
 
@@ -63,32 +63,34 @@ On {machine}. Ratios are medians of turns in which everything ran one after anot
 
 Of the memory, what is not mapped from files, which any other process may have back. {index}
 
-Four decades of pool size, `emoji-resnet`, pictures of 64 x 64 that are decoded, {k} patches screened in {images} images:
+Four decades of pool size, `emoji-resnet`, pictures of 64 x 64 that are decoded, {k} patches screened in {images}
+images:
 
 | pictures | embedding | search, {queries} queries | screening |
 |---|---|---|---|
 {decades}
 
-Embedding grows with the pool, and is done once for each network; search grows with it too, and is a small part; screening
-does not.
+Embedding grows with the pool, and is done once for each network; search grows with it too, and is a small part;
+screening does not.
 
 ## On paper: 10^9 candidates
 
-What the figures above come to, if each cost stays what it is for one picture or one vector, in days of a machine like this
-one:
+What the figures above come to, if each cost stays what it is for one picture or one vector, in days of a machine
+like this one:
 
 | | {names} |
 |---|{rules}|
 {paper}
 
-A search for {queries} attacks at once over {dimensions} numbers each takes {search} at the measured {rate} of vectors a second,
-which disks must deliver too; memory stays what it is above. Screening stays {screen} seconds.
+A search for {queries} attacks at once over {dimensions} numbers each takes {search} at the measured {rate} of
+vectors a second, which disks must deliver too; memory stays what it is above. Screening stays {screen} seconds.
 
-How it is sharded: {folders} folders of 10^7 candidates, each with {parts} parts of {part} pictures, since the list of parts is
-written again with each. Machines share the folders: no two need know of each other while they embed. Each searches its own
-and `gifthorse.neighbours.merged` puts what they find together, which is what one search over everything finds, to the last
-bit: a similarity depends on its vector and its query only. Every machine sends {queries} x 300 ids and similarities. On a
-hundred machines, embedding by `emoji-resnet` takes {hundredth}, and a search {quickly}.
+How it is sharded: {folders} folders of 10^7 candidates, each with {parts} parts of {part} pictures, since the list
+of parts is written again with each. Machines share the folders: no two need know of each other while they embed.
+Each searches its own and `gifthorse.neighbours.merged` puts what they find together, which is what one search over
+everything finds, to the last bit: a similarity depends on its vector and its query only. Every machine sends
+{queries} x 300 ids and similarities. On a hundred machines, embedding by `emoji-resnet` takes {hundredth}, and a
+search {quickly}.
 """
 
 
@@ -179,9 +181,11 @@ def index(told: dict[str, Any]) -> str:
     recall, others = told["recall"], told["recall_of_others"]
     return (
         f"An index over {told['vectors']:,} of these vectors took {length(told['build'])} to make and has "
-        f"{told['bytes_each']:.0f} bytes a vector. A search for {QUERIES} queries takes {length(told['seconds']['median'])}, "
+        f"{told['bytes_each']:.0f} bytes a vector. A search for {QUERIES} queries takes "
+        f"{length(told['seconds']['median'])}, "
         f"{times(told['exact_over_index'])} times faster than exact search, and finds {recall['mean']:.3f} of the "
-        f"{recall['k']} nearest to vectors of the pool ({recall['lowest']:.3f} for the worst of {recall['queries']}), and "
+        f"{recall['k']} nearest to vectors of the pool ({recall['lowest']:.3f} for the worst of {recall['queries']}), "
+        "and "
         f"{others['mean']:.3f} of those to others."
     )
 

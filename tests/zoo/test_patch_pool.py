@@ -292,7 +292,7 @@ def test_a_pool_without_natural_objects_shows_none_and_is_fair(prior: str) -> No
     assert set(made.drawings) < set(plain.drawings)
     names = {thing.name for thing in things}
     for without, there in (((), True), (made.without, False)):
-        tags = EmojiScenes().tags(EmojiScenes().draw("train", 60, 7_000, without=without).contents)
+        tags = EmojiScenes().draw("train", 60, 7_000, without=without).tags
         assert any(names & have for have in tags) == there
     few = [replace(pool, crops=40, poses=1) for pool in (plain, made)]
     cut = [[part for part in pool.pool().parts() if part.name.startswith("crops")] for pool in few]
