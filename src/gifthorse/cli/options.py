@@ -141,8 +141,9 @@ class RunOptions:
                 f"{wanted.name} has none",
                 "leave them out, or a suite of the emoji world",
             )
-        pool = {"without_natural": self.without_natural, "with_triggers": self.with_triggers}
-        wanted = replace(wanted, prior=self.prior, **pool)
+        wanted = replace(
+            wanted, prior=self.prior, without_natural=self.without_natural, with_triggers=self.with_triggers
+        )
         tools = chosen(self.tools, TOOLS, DEFAULT_TOOLS)
         return Asked(
             suite=wanted,
