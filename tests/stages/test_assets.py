@@ -63,7 +63,12 @@ def test_a_key_keeps_what_a_run_wants_in_its_pool() -> None:
     made = suite("emoji12")
     seen = [
         assets_seen(each, TOOLS.load("snafue").prepares, CASE)["pool"]["digest"]
-        for each in (made, replace(made, without_natural=True), replace(made, with_triggers=True))
+        for each in (
+            made,
+            replace(made, without_natural=True),
+            replace(made, with_triggers=True),
+            replace(made, without_natural=False),
+        )
     ]
     assert len(set(seen)) == 3
     assert seen[0] == seen[3]

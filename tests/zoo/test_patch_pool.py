@@ -304,8 +304,8 @@ def test_a_pool_without_natural_objects_shows_none_and_is_fair(prior: str) -> No
 def test_the_patch_triggers_are_in_a_pool_that_wants_them_and_known_by_their_ids(prior: str) -> None:
     plain = EmojiPatches.knowing(TROJANS, prior)
     made = EmojiPatches.knowing(TROJANS, prior, with_triggers=True)
-    patches = [trojan for trojan in TROJANS if trojan.kind == "patch"]
-    assert len(patches) == 4
+    patches = list({trojan.name: trojan for trojan in TROJANS if trojan.kind == "patch"}.values())
+    assert len(patches) == 4, "planted in two networks, and there once"
     assert made.drawings == (*plain.drawings, *(trojan.settings["art"] for trojan in patches))
     few = replace(made, drawings=made.drawings[-6:], poses=3, crops=2)
     ids = [name for part in few.pool().parts() for name in part.read()[0]]
