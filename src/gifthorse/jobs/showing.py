@@ -14,7 +14,10 @@ from gifthorse.zoo.world import EMOJI
 def caption(name: str) -> str:
     """What a patch of the pool shows, in words."""
     drawing = drawing_of(name)
-    return "a crop of a scene" if drawing is None else captions.captions(drawing.art.replace("openmoji/", "emoji/"))[0]
+    if drawing is None:
+        return "a crop of a scene"
+    words = captions.captions(drawing.art.replace("openmoji/", "emoji/"))[0]
+    return words if drawing.version is None else f"{words}, by another hand"
 
 
 def thing_of(name: str) -> str | None:
