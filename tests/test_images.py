@@ -187,3 +187,18 @@ def test_grid_lays_out_in_rows() -> None:
 def test_require_says_what_is_wrong(bad: torch.Tensor, says: str) -> None:
     with pytest.raises(InputError, match=says):
         im.require(bad)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_normalising_gives_the_same_bits_in_any_layout(count: int) -> None:
+    images = torch.rand(count, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    wanted = (images - mean) / std
+    for shown in (images, images.contiguous(memory_format=torch.channels_last), images.transpose(2, 3).contiguous()):
+        turned = shown if shown.stride() != images.transpose(2, 3).stride() else shown
+        expected = wanted if torch.equal(turned, images) else (turned - mean) / std
+        assert torch.equal(im.normalised(turned, mean, std), expected)
+    last = images.contiguous(memory_format=torch.channels_last).requires_grad_()
+    im.normalised(last, mean, std).sum().backward()
+    assert last.grad is not None
+    assert torch.allclose(last.grad, (1 / std).expand_as(images))
