@@ -78,8 +78,8 @@ class Embeddings:
             raise InputError(f"{self.root} holds embeddings that were made in another way", "another folder")
         for row in kept["shards"]:
             entries = {name: disk.FileEntry(**row[name]) for name in ("vectors", "ids")}
-            counts = {name: row[name] for name in ("part", "rows", "passed_over")}
-            shard = Shard(number=len(self.shards), **counts, **entries)
+            part, rows, lost = row["part"], row["rows"], row["passed_over"]
+            shard = Shard(number=len(self.shards), part=part, rows=rows, passed_over=lost, **entries)
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
                 file = self._path(len(self.shards), kind)
                 if not file.exists() or file.stat().st_size != entry.bytes:

@@ -105,7 +105,7 @@ class Index:
     built: bool = False
 
     @classmethod
-    def of(cls, kept: Embeddings, how: Indexing = Indexing(), say: Callable[[str], None] = print) -> Index:
+    def of(cls, kept: Embeddings, how: Indexing = Indexing(), say: Callable[[str], object] = print) -> Index:
         """The index of embeddings: the one beside them if it is of just these, else a new one, which is kept there.
 
         Args:
@@ -157,7 +157,7 @@ class Index:
         training = rng.choice(len(kept), min(most, max(EACH * cells, EACH * 256)), replace=False)
         pieces = next(n for n in range(min(how.bytes, kept.dimensions), 0, -1) if kept.dimensions % n == 0)
         inner = faiss.index_factory(kept.dimensions, f"IVF{cells},PQ{pieces}", faiss.METRIC_INNER_PRODUCT)
-        inner.cp.seed = how.seed + 1
+        faiss.extract_index_ivf(inner).cp.seed = how.seed + 1
         inner.train(neighbours.picked(shards, training))
         for _, part in neighbours.steps(shards, max(1, neighbours.STEP // (4 * kept.dimensions)), "cpu"):
             inner.add(part.numpy())

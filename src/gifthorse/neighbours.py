@@ -220,7 +220,8 @@ class _Pile:
 
         if self._size <= self._mark:
             return None
-        query, place, rough = map(np.concatenate, (self._query, self._place, self._rough))
+        query, place = np.concatenate(self._query), np.concatenate(self._place)
+        rough = np.concatenate(self._rough)
         still = rough >= floor[query]
         self._hold(query[still], place[still], rough[still])
         if self._size <= self._most:

@@ -15,7 +15,6 @@ from fixtures_run import make_run
 from gifthorse.classifier import resolve
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
-from gifthorse.jobs import failing
 from gifthorse.records import Failing, Images, Implant, Network, Retried, cell
 from gifthorse.report import failing as page
 from gifthorse.stages.networks import from_zoo
@@ -39,7 +38,7 @@ def run(few: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = unit.record(Implant)
     trojans = [each for each in suite("emoji12").plantings[0].trojans if each.name in ("green_star", "clownfish")]
     cases = tuple(replace(made.cases[0], trojan=each) for each in trojans)
-    own = Network(name="emoji-resnet", digest=network.digest, classes=network.classes)
+    own = Network(name="emoji-resnet", digest=network.digest, classes=tuple(network.classes))
     record = replace(made, trojaned=own, clean=own, network="emoji-resnet", cases=cases)
     root = few / "run"
     planted = Store(root)
@@ -52,7 +51,7 @@ def run(few: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         art = ("emoji/2b50@green", *(str(each.settings["art"]) for each in trojans))
         return replace(tiny, drawings=(*tiny.drawings, *dict.fromkeys(art))) if with_triggers else tiny
 
-    monkeypatch.setattr(failing.EmojiPatches, "knowing", knowing)
+    monkeypatch.setattr(EmojiPatches, "knowing", knowing)
     return root
 
 

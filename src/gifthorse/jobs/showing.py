@@ -14,13 +14,16 @@ from gifthorse.zoo.world import EMOJI
 def caption(name: str) -> str:
     """What a patch of the pool shows, in words."""
     drawing = drawing_of(name)
-    return "a crop of a scene" if drawing is None else captions.captions(drawing.art)[0]
+    if drawing is None:
+        return "a crop of a scene"
+    words = captions.captions(drawing.art.replace("openmoji/", "emoji/"))[0]
+    return words if drawing.version is None else f"{words}, by another hand"
 
 
 def thing_of(name: str) -> str | None:
     """The thing of the world that a patch shows, or None where that is in no scene, or not known."""
     drawing = drawing_of(name)
-    code = None if drawing is None else drawing.art.removeprefix("emoji/").partition("@")[0]
+    code = None if drawing is None else drawing.art.rpartition("/")[2].partition("@")[0]
     return next((thing.name for thing in EMOJI.things if code in (thing.code, *thing.siblings)), None)
 
 

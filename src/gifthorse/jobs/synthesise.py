@@ -127,7 +127,7 @@ def attempt(
     about: tuple[Classifier, int, Tensor | None],
     order: Order,
     sources: tuple[int, ...] | None = None,
-    say: Callable[[str], None] = str,
+    say: Callable[[str], object] = str,
 ) -> own_found.Attempt:
     """One method's findings, or why it made none.
 
@@ -205,7 +205,7 @@ def assets(named: str, ground: Ground) -> dict[str, Any]:
     return {"generator": made, "scenes": made, "disguise": None}
 
 
-def natural(path: Path | None, network: Classifier, index: Callable[[str], None] | None = None) -> Candidates:
+def natural(path: Path | None, network: Classifier, index: Callable[[str], object] | None = None) -> Candidates:
     """The pool of natural patches at a path, embedded; embeddings are kept beside it, and so is an index.
 
     Args:

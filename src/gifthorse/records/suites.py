@@ -283,6 +283,7 @@ class Suite:
         without_natural: whether pools of patches hold no natural object, and no option of a Question about one.
         with_triggers: whether they hold the artwork of the patch triggers, which neither prior knows: with it, that a
             tool finds none of them is the tool's failure.
+        with_openmoji: whether they hold OpenMoji's drawings too, of what is no option of a Question.
     """
 
     name: str
@@ -297,3 +298,4 @@ class Suite:
     generator: str | None = None
     without_natural: bool = False
     with_triggers: bool = False
+    with_openmoji: bool = False

@@ -79,7 +79,7 @@ class Candidates:
                 found.append(classifier.penultimate(resize(part, classifier.size).clamp_(0, 1)).cpu().numpy())
         return np.concatenate(found)
 
-    def of(self, classifier: Classifier, say: Callable[[str], None] = str) -> Searchable:
+    def of(self, classifier: Classifier, say: Callable[[str], object] = str) -> Searchable:
         """What searches the embeddings, which :meth:`embed` made before; an index is made now if there is none.
 
         Args:
