@@ -187,3 +187,19 @@ def test_grid_lays_out_in_rows() -> None:
 def test_require_says_what_is_wrong(bad: torch.Tensor, says: str) -> None:
     with pytest.raises(InputError, match=says):
         im.require(bad)
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_normalising_gives_the_same_bits_in_any_layout(count: int) -> None:
+    images = torch.rand(count, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    wanted = (images - mean) / std
+    assert torch.equal(im.normalised(images, mean, std), wanted)
+    last = images.contiguous(memory_format=torch.channels_last)
+    found = im.normalised(last, mean, std)
+    assert torch.equal(found, wanted)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    last.requires_grad_()
+    im.normalised(last, mean, std).sum().backward()
+    assert last.grad is not None
+    assert torch.allclose(last.grad, (1 / std).expand_as(images))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from gifthorse.counting import Counter
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
 from gifthorse.ground import bfloat16_is_fast, pin, resolve
-from gifthorse.images import as_floats, require
+from gifthorse.images import as_floats, normalised, require
 from gifthorse.records import Ground
 
 __all__ = ["Classifier", "Counter", "bfloat16_is_fast", "pin", "resolve"]
@@ -201,7 +201,7 @@ class Classifier:
             module: takes and returns what ``self.module`` does.
         """
         images = images.to(self.device, torch.float32)
-        normal = (images - self._mean).div_(self._std)
+        normal = normalised(images, self._mean, self._std)
         for counter in self._counters:
             counter.forward += len(images)
             if counter.watch is not None:

@@ -19,6 +19,11 @@ from gifthorse.cli.synthesise import SynthesiseOptions
 ROOT = Path(__file__).parents[2]
 
 
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "benchmarks" / "results" / "pools.json").exists(), reason="benchmarks/pools.py was not run yet"
+)
+
+
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("write_pools", ROOT / "scripts" / "write_pools.py")

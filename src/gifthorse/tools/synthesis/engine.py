@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
-from gifthorse.images import to_uint8
+from gifthorse.images import resize, to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import Insertion
 from gifthorse.tools.synthesis.base import Film, Made, Task
@@ -189,11 +189,14 @@ class Screen:
         )
         parts = []
         with torch.no_grad():
+            if where is not None:  # each picture once, not once for each image that it is tried in
+                pictures = resize(pictures, self.insertion.side or classifier.size)
+            images = self.images.contiguous(memory_format=torch.channels_last)  # as pasting and convolutions want them
             for start in range(0, n * s, classifier.forward_batch):
                 row = torch.arange(start, min(start + classifier.forward_batch, n * s), device=pictures.device)
                 finding, image = row // s, row % s
                 there = None if where is None else type(where)(where.tops[image.cpu()], where.lefts[image.cpu()])
-                stamped = put(self.images[image], pictures[finding], self.insertion, there)
+                stamped = put(images[image], pictures[finding], self.insertion, there)
                 parts.append(self.objective(classifier, stamped, self.aims[finding.cpu()]))
         return torch.cat(parts).view(n, s).mean(1)
 
