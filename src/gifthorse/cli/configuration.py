@@ -122,7 +122,9 @@ def check_captioners(names: Iterable[str], settings: Mapping[str, Mapping[str, A
     Raises:
         UsageError: an unknown setting, a wrong value, or one that is missing.
     """
-    for name in dict.fromkeys([*names, *(name for name in settings if name in CAPTIONERS)]):
+    asked = [*names]
+    others = [name for name in settings if name in CAPTIONERS and name not in map(base, asked)]
+    for name in (*asked, *others):
         told = dict(settings.get(base(name), {})) | own_settings(name)
         if told or name not in STANDING:
             try:
