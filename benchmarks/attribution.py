@@ -183,7 +183,8 @@ def bare(
         each: images a batch, where it is not to be full.
     """
     torch.manual_seed(1)
-    batch = torch.randn(min(each or net.micro_batch, forward), 3, net.size, net.size)
+    full = net.micro_batch if backward else net.forward_batch
+    batch = torch.randn(min(each or full, forward), 3, net.size, net.size)
     batch = batch.contiguous(memory_format=torch.channels_last)
 
     def run() -> None:
@@ -230,7 +231,7 @@ def perturbation(name: str, setup: Setup, net: Classifier) -> dict[str, Any]:
     with net.counting() as counter:
         values = theirs(1).mean((0, 1))
     evaluated = min(setup.methods[name]["draws"], len(pool)) if name == "feature_permutation" else 1
-    fastest = best(theirs, net.micro_batch, made.cost.forward)
+    fastest = best(theirs, net.forward_batch, made.cost.forward)
     works: dict[str, Callable[[], object]] = {
         "ours": lambda: tool(net, image, TARGET, references=pool),
         "captum_default": lambda: theirs(1),
@@ -323,6 +324,7 @@ def measured(
     took = in_turns(setup.rounds, {"single": bare(net, passes), "half": bare(net, passes, dtype=torch.bfloat16)})
     found |= {
         "micro_batch": net.micro_batch,
+        "forward_batch": net.forward_batch,
         "bfloat16_in_hardware": bfloat16_is_fast("cpu"),
         "bare_bfloat16_speedup": ratio(took, "single", "half"),
     }

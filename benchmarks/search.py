@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from measuring import keep, seconds, spread  # noqa: E402
 
-from gifthorse.embeddings import STEP, Embeddings  # noqa: E402
+from gifthorse.embeddings import Embeddings  # noqa: E402
+from gifthorse.neighbours import STEP  # noqa: E402
 
 D, K, SHARD, CLUSTERS = 2_048, 300, 16_384, 400
 SIZES = (265, 2_655, 26_546, 265_457)

@@ -19,7 +19,7 @@ from fixtures_nets import (
 from torch import Tensor, nn
 
 from gifthorse import ground
-from gifthorse.classifier import Classifier, bfloat16_is_fast, pin, resolve
+from gifthorse.classifier import FORWARD_BATCH, FORWARD_TIMES, TIMES, Classifier, bfloat16_is_fast, pin, resolve
 from gifthorse.errors import InputError, Refusal, UsageError
 from gifthorse.images import to_uint8
 from gifthorse.records import Ground
@@ -161,6 +161,21 @@ def test_the_micro_batch_is_a_power_of_two_that_follows_from_memory() -> None:
     assert sizes[-1] == 256
     assert sizes[2] == 2 * sizes[1]
     assert all(size & (size - 1) == 0 for size in sizes)
+
+
+def test_passes_without_gradients_take_more_images_where_few_fit_with_them() -> None:
+    layers = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(11)]
+    deep = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, len(CLASSES)))
+    net = Classifier(deep, classes=CLASSES, size=SIZE, memory=1 << 40)
+    assert net.forward_batch == net.micro_batch == 256, "nothing is gained beyond what fits with gradients"
+    net.memory = TIMES * net._bytes * 4
+    assert net.micro_batch == 4
+    assert net.memory // (FORWARD_TIMES * net._widest) in range(16, 32)
+    assert net.forward_batch == 16
+    net.memory *= 8
+    assert net.micro_batch == net.forward_batch == FORWARD_BATCH
+    net.memory = 1
+    assert net.forward_batch == 1
 
 
 def test_the_view_is_a_module_whose_layers_can_be_hooked() -> None:

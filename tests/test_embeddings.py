@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gifthorse import neighbours
 from gifthorse.embeddings import Embeddings
 from gifthorse.errors import CorruptUnit, InputError, UsageError
 
@@ -72,6 +73,63 @@ def test_many_vectors_in_many_dimensions(tmp_path: Path) -> None:
     assert other.search(queries, 150, step=64 * 4 * 97) == one
     for query, names, values in zip(queries, one.ids, one.similarities, strict=True):
         assert (list(names), list(values)) == brute(vectors, ids, query, 150)
+
+
+def test_vectors_that_float32_cannot_tell_apart(tmp_path: Path) -> None:
+    """Each differs from one vector by the last bit of a few numbers: far less than a product in float32 is off by."""
+    rng = np.random.default_rng(2)
+    vectors = np.repeat(rng.normal(size=(1, 512)), 2_000, 0)
+    vectors[np.arange(2_000)[:, None], rng.integers(512, size=(2_000, 3))] *= 1.001
+    ids = [f"{k:05}" for k in rng.permutation(2_000)]
+    queries = vectors[:1] + 0.3 * rng.normal(size=(4, 512))
+    found = filled(tmp_path / "e", vectors, ids, [700]).search(queries, 40, step=512 * 4 * 90)
+    for query, names, values in zip(queries, found.ids, found.similarities, strict=True):
+        assert (list(names), list(values)) == brute(vectors, ids, query, 40)
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_the_worst_orders(tmp_path: Path, grows: bool) -> None:
+    """Every vector is nearer than all before it, or all are alike: what may be among the nearest never gets less."""
+    rng = np.random.default_rng(3)
+    query = rng.normal(size=(2, 64))
+    far = np.linspace(2, 0, 900)[:, None] * rng.normal(size=(1, 64)) if grows else np.zeros((900, 1))
+    vectors = query[:1] + far
+    ids = [f"{k:05}" for k in rng.permutation(900)]
+    found = filled(tmp_path / "e", vectors, ids, [100, 300]).search(query, 7, step=64 * 4 * 20)
+    for asked, names, values in zip(query, found.ids, found.similarities, strict=True):
+        assert (list(names), list(values)) == brute(vectors, ids, asked, 7)
+
+
+def test_very_many_that_are_alike_are_not_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = []
+    plain = neighbours.exact
+
+    def seen(shards: Any, wide: Any, query: Any, place: Any) -> Any:
+        at_once.append(len(place))
+        return plain(shards, wide, query, place)
+
+    monkeypatch.setattr(neighbours, "exact", seen)
+    ids = [f"{k:05}" for k in range(3_000)]
+    made = filled(tmp_path / "e", np.ones((3_000, D)), ids[::-1], [1_000, 2_000])
+    assert made.search(np.ones((1, D)), 2, step=4 * (D + 1) * 100).ids == (("00000", "00001"),)
+    assert sum(at_once) >= 3_000, "all are as near"
+    assert max(at_once) <= 200
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_pools_that_are_searched_apart_find_what_they_do_together(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rows = st.lists(coarse, min_size=D, max_size=D).filter(any)
+    n, k = data.draw(st.integers(2, 30)), data.draw(st.integers(1, 9))
+    vectors = np.array(data.draw(st.lists(rows, min_size=n, max_size=n)), np.float32)
+    queries, cut = vectors[:2], data.draw(st.integers(1, n - 1))
+    ids = [f"{name}" for name in data.draw(st.permutations(range(n)))]
+    root = tmp_path_factory.mktemp("pools")
+    one, other = filled(root / "1", vectors[:cut], ids[:cut], []), filled(root / "2", vectors[cut:], ids[cut:], [])
+    found = neighbours.merged([one.search(queries, k), other.search(queries, k)], k)
+    assert found == filled(root / "all", vectors, ids, []).search(queries, k)
 
 
 def test_similarities_are_cosines(tmp_path: Path) -> None:
@@ -169,7 +227,9 @@ def test_memory_does_not_grow_with_the_pool(tmp_path: Path) -> None:
     for shards in (1, 8):
         made = Embeddings(tmp_path / str(shards), {}, 512)
         for number in range(shards):
-            made.add(str(number), [f"{number}-{k}" for k in range(8_000)], rng.normal(size=(8_000, 512)))
+            # the second half of each part is one vector, which a search may not collect
+            vectors = np.concatenate([rng.normal(size=(4_000, 512)), np.ones((4_000, 512))])
+            made.add(str(number), [f"{number}-{k}" for k in range(8_000)], vectors)
         said = subprocess.run(
             [sys.executable, "-c", MEMORY, str(made.root)], capture_output=True, text=True, check=True
         )

@@ -36,6 +36,10 @@ compares them with, as the rule's own slopes, and as what comes back."""
 
 LARGEST_BATCH = 256
 
+FORWARD_TIMES, FORWARD_BATCH = 8, 32
+"""Of passes without gradients: how often the widest layer's activations may be in memory at once (what goes in, what
+comes out, a shortcut beside them, and the library's own copies), and the images beyond which nothing is gained."""
+
 
 class View(nn.Module):
     """A classifier as a module on images in [0, 1], for Captum: the network is its child, so its layers can be hooked.
@@ -108,7 +112,7 @@ class Classifier:
         last = flat and self._takes(torch.channels_last)
         self._layout = torch.channels_last if last else torch.contiguous_format
         torch.nn.Module.to(self.module, memory_format=self._layout)
-        self._head, self._bytes = self._probe()
+        self._head, self._bytes, self._widest = self._probe()
 
     def __repr__(self) -> str:
         return f"Classifier({self.name}, {len(self.classes)} classes, {self.size} px, {self.device}, {self.precision})"
@@ -139,8 +143,19 @@ class Classifier:
         Each takes :data:`TIMES` its activations. A function of the architecture and of settings, never of free memory:
         one key, one batch, the same bits.
         """
-        fits = max(1, self.memory // max(1, TIMES * self._bytes))
-        return min(LARGEST_BATCH, 1 << (fits.bit_length() - 1))
+        return min(LARGEST_BATCH, self._fitting(TIMES * self._bytes))
+
+    @property
+    def forward_batch(self) -> int:
+        """Images that one pass without gradients takes: as :attr:`micro_batch`, but where that is small, since all
+        activations of large images are to fit, up to :data:`FORWARD_BATCH`: only the widest layer's are there at once.
+        """
+        return max(self.micro_batch, min(FORWARD_BATCH, self._fitting(FORWARD_TIMES * self._widest)))
+
+    def _fitting(self, each: int) -> int:
+        """The largest power of two of so many bytes that fits into ``memory``, at least one."""
+        fits = max(1, self.memory // max(1, each))
+        return 1 << (fits.bit_length() - 1)
 
     @cached_property
     def view(self) -> View:
@@ -186,7 +201,7 @@ class Classifier:
             module: takes and returns what ``self.module`` does.
         """
         images = images.to(self.device, torch.float32)
-        normal = (images - self._mean) / self._std
+        normal = (images - self._mean).div_(self._std)
         for counter in self._counters:
             counter.forward += len(images)
             if counter.watch is not None:
@@ -199,12 +214,12 @@ class Classifier:
         return self._select(made).float()
 
     def predict(self, images: Tensor | NDArray[np.uint8], batch: int | None = None) -> Tensor:
-        """Probabilities ``(N, C)`` float32 on the CPU, without gradients, ``batch`` (or ``micro_batch``) at a time.
+        """Probabilities ``(N, C)`` float32 on the CPU, without gradients, ``batch`` (or ``forward_batch``) at a time.
 
         Args:
             images: ``(N, 3, size, size)`` float in [0, 1], or uint8 as stored.
         """
-        step = batch or self.micro_batch
+        step = batch or self.forward_batch
         parts = []
         with torch.no_grad():
             for start in range(0, len(images), step):
@@ -346,16 +361,16 @@ class Classifier:
             )
         return self._head
 
-    def _probe(self) -> tuple[nn.Linear | None, int]:
-        """Send one grey image through: the linear layer that runs last, and the bytes of all activations."""
+    def _probe(self) -> tuple[nn.Linear | None, int, int]:
+        """Send one grey image through: the linear layer that runs last, and the bytes of all activations and of the
+        widest layer's."""
         ran: list[nn.Module] = []
-        bytes_seen = 0
+        widths = [4 * 3 * self.size * self.size]
 
         def see(module: nn.Module, _inputs: Any, out: Any) -> None:
-            nonlocal bytes_seen
             ran.append(module)
             tensors = out if isinstance(out, (tuple, list)) else [out]
-            bytes_seen += sum(4 * t.numel() for t in tensors if isinstance(t, Tensor))
+            widths.append(sum(4 * t.numel() for t in tensors if isinstance(t, Tensor)))
 
         leaves = [m for m in self.module.modules() if not any(True for _ in m.children())]
         handles = [leaf.register_forward_hook(see) for leaf in leaves]
@@ -372,4 +387,4 @@ class Classifier:
                 "give as many class names as the network has outputs, or choose with output=",
             )
         linear = [m for m in ran if isinstance(m, nn.Linear) and m.out_features == len(self.classes)]
-        return (linear[-1] if linear and ran[-1] is linear[-1] else None), bytes_seen
+        return (linear[-1] if linear and ran[-1] is linear[-1] else None), sum(widths[1:]), max(widths)

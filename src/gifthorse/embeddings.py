@@ -6,13 +6,16 @@ the same whatever the shards, their order and the size of a step, ties broken by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gifthorse import disk
+from gifthorse import disk, neighbours
 from gifthorse.errors import CorruptUnit, InputError, UsageError
+from gifthorse.neighbours import Nearest
 from gifthorse.records import canonical
 
 if TYPE_CHECKING:
@@ -23,47 +26,25 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 
-STEP = 128 << 20
-"""Bytes of vectors, as float32, that are in memory at once."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
     """A part of a pool, embedded.
 
     Attributes:
+        number: of its files.
         part: which part, as its source calls it.
         rows: vectors in it.
         passed_over: pictures of the part that have none.
         vectors, ids: hash and length of the two files.
     """
 
+    number: int
     part: str
     rows: int
     passed_over: int
     vectors: disk.FileEntry
     ids: disk.FileEntry
-
-
-@dataclass(frozen=True, kw_only=True)
-class Nearest:
-    """What a search found, for M queries.
-
-    Attributes:
-        ids: for each query the ids of the vectors nearest to it, the nearest first; as many as were asked for, or all.
-        similarities: their cosine similarities, float64; within 0.001 of those of the vectors before they were rounded.
-    """
-
-    ids: tuple[tuple[str, ...], ...]
-    similarities: tuple[tuple[float, ...], ...]
-
-
-@dataclass
-class _Best:
-    """The best of one query so far, in order."""
-
-    ids: npt.NDArray[np.bytes_]
-    values: npt.NDArray[np.float64]
 
 
 @dataclass
@@ -97,7 +78,8 @@ class Embeddings:
             raise InputError(f"{self.root} holds embeddings that were made in another way", "another folder")
         for row in kept["shards"]:
             entries = {name: disk.FileEntry(**row[name]) for name in ("vectors", "ids")}
-            shard = Shard(part=row["part"], rows=row["rows"], passed_over=row["passed_over"], **entries)
+            part, rows, lost = row["part"], row["rows"], row["passed_over"]
+            shard = Shard(number=len(self.shards), part=part, rows=rows, passed_over=lost, **entries)
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
                 file = self._path(len(self.shards), kind)
                 if not file.exists() or file.stat().st_size != entry.bytes:
@@ -141,6 +123,7 @@ class Embeddings:
         number = len(self.shards)
         with disk.speaking(self.root):
             shard = Shard(
+                number=number,
                 part=part,
                 rows=len(ids),
                 passed_over=passed_over,
@@ -157,76 +140,48 @@ class Embeddings:
             disk.replace(self.root / MANIFEST, disk.seal(told))
         self.shards.append(shard)
 
+    def only(self, parts: AbstractSet[str]) -> Embeddings:
+        """The same folder with some of its parts alone, to be searched: other pools may keep theirs there too."""
+        found = copy.copy(self)
+        found.shards = [shard for shard in self.shards if shard.part in parts]
+        return found
+
     def verify(self) -> list[str]:
         """What is damaged, in words; nothing if every byte is as it was written. Reads everything."""
         found = []
-        for number, shard in enumerate(self.shards):
+        for shard in self.shards:
             for kind, entry in (("npy", shard.vectors), ("ids.npy", shard.ids)):
-                path = self._path(number, kind)
+                path = self._path(shard.number, kind)
                 if not path.exists() or disk.measure(path) != entry:
                     found.append(f"{path} has bytes that its manifest does not name")
         return found
 
-    def search(self, queries: Floats, k: int, step: int = STEP, device: str = "cpu") -> Nearest:
-        """The vectors nearest to each query by cosine similarity: exact, in one pass over all shards.
+    def shards_opened(self) -> neighbours.Shards:
+        """All vectors and their ids, mapped from the files when they are needed."""
+        import numpy as np
 
-        A product in float32 finds what may be among the nearest, with room for the most that rounding can do; of these,
-        similarities are worked out in float64, each by itself, so that they depend on nothing else.
+        def file(kind: str) -> Callable[[int], Any]:
+            # copy on write, since torch warns of arrays that nothing may write to
+            return lambda place: np.load(self._path(self.shards[place].number, kind), mmap_mode="c")
+
+        return neighbours.Shards(
+            rows=tuple(shard.rows for shard in self.shards),
+            dimensions=self.dimensions,
+            vectors=file("npy"),
+            ids=file("ids.npy"),
+        )
+
+    def search(self, queries: Floats, k: int, step: int = neighbours.STEP, device: str = "cpu") -> Nearest:
+        """The vectors nearest to each query by cosine similarity: exact, in one pass over all shards.
 
         Args:
             queries: ``(M, dimensions)``, none of them nought.
             k: how many for each.
-            step: bytes of vectors, as float32, that are in memory at once.
+            step: bytes of vectors and rough similarities, as float32, that are in memory at once.
             device: where the product is computed.
 
         Raises:
             UsageError: queries of another shape, or k below 1.
         """
-        import numpy as np
-        import torch
-
-        if queries.ndim != 2 or queries.shape[1] != self.dimensions or k < 1:
-            raise UsageError(f"queries are {queries.shape} and k is {k}", f"(M, {self.dimensions}), and k from 1")
-        wide = queries.astype(np.float64)
-        wide /= np.sqrt(np.square(wide).sum(1, keepdims=True))
-        told = torch.from_numpy(wide.astype(np.float32).T.copy()).to(device)
-        # |float32 product - exact| <= d u sum|a b| <= d u for vectors of length 1 (Higham 2002, 3.5), on both sides;
-        # a float16 vector's length may be longer by its own rounding, and the query's rounding adds as much again
-        room = 4 * self.dimensions * 2.0**-24
-        best = [_Best(np.zeros(0, "S1"), np.zeros(0)) for _ in queries]
-        rows = max(1, step // (4 * self.dimensions))
-        for number, shard in enumerate(self.shards):
-            vectors = np.load(self._path(number, "npy"), mmap_mode="c")
-            ids = np.load(self._path(number, "ids.npy"), mmap_mode="c")
-            for start in range(0, shard.rows, rows):
-                part = vectors[start : start + rows]
-                close = torch.from_numpy(part).to(device).float() @ told
-                for query, where in self._candidates(close, best, k, room):
-                    exact = (part[where].astype(np.float64) * wide[query]).sum(1)
-                    self._merge(best[query], exact, ids[start + where], k)
-        return Nearest(
-            ids=tuple(tuple(each.decode() for each in one.ids) for one in best),
-            similarities=tuple(tuple(one.values.tolist()) for one in best),
-        )
-
-    @staticmethod
-    def _candidates(close: Any, best: Sequence[_Best], k: int, room: float) -> list[tuple[int, npt.NDArray[np.int64]]]:
-        """Of rough similarities ``(rows, M)``, for each query the rows that may be among its k nearest."""
-        import numpy as np
-        import torch
-
-        bound = torch.tensor([one.values[-1] if len(one.values) == k else -torch.inf for one in best])
-        bound = bound.to(close) - room
-        if len(close) > k and not bool(torch.isfinite(bound).all()):
-            bound = torch.maximum(bound, close.topk(k, dim=0).values[-1] - room)
-        query, row = (bound[:, None] <= close.T).nonzero().T.cpu().numpy()
-        edges = np.searchsorted(query, np.arange(len(best) + 1))
-        return [(q, row[edges[q] : edges[q + 1]]) for q in range(len(best)) if edges[q] < edges[q + 1]]
-
-    @staticmethod
-    def _merge(best: _Best, values: npt.NDArray[np.float64], ids: npt.NDArray[np.bytes_], k: int) -> None:
-        import numpy as np
-
-        every, names = np.concatenate([best.values, values]), np.concatenate([best.ids, ids])
-        order = np.lexsort((names, -every))[:k]
-        best.values, best.ids = every[order], names[order]
+        wide = neighbours.directions(queries, k, self.dimensions)
+        return neighbours.nearest(self.shards_opened(), wide, k, step, device)

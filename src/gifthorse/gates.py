@@ -6,10 +6,12 @@ programs), sizes are read from the header before a pixel is decoded, and every c
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +61,7 @@ class Admitted:
     notes: tuple[str, ...]
 
 
-def image(path: Path | str, limits: Limits | None = None) -> Admitted:
+def image(path: Path | str, limits: Limits | None = None, *, noted: bool = True) -> Admitted:
     """Reads a picture file as it is meant to be seen.
 
     Its EXIF orientation is applied, 16-bit grey is scaled to 8 bits, and what is transparent lies on mid grey.
@@ -67,31 +69,53 @@ def image(path: Path | str, limits: Limits | None = None) -> Admitted:
     Args:
         path: a JPEG, PNG or WebP file.
         limits: what is let in.
+        noted: whether Pillow's own warnings are among the notes; a thread says no, see :func:`in_threads`.
 
     Raises:
         HostileFile: another format, too large, too long and thin, damaged or truncated.
         InputError: the file cannot be read at all.
     """
     path, limits = Path(path), limits or Limits()
-    return _admitted(_bytes(path, limits), str(path), limits, alpha=False)
+    return _admitted(_bytes(path, limits), (str(path), limits), alpha=False, noted=noted)
 
 
 def drawing(path: Path | str, limits: Limits | None = None) -> Admitted:
     """Reads a picture file with its transparency: ``(H, W, 4)`` uint8, straight alpha; otherwise like :func:`image`."""
     path, limits = Path(path), limits or Limits()
-    return _admitted(_bytes(path, limits), str(path), limits, alpha=True)
+    return _admitted(_bytes(path, limits), (str(path), limits), alpha=True, noted=True)
 
 
-def decoded(data: bytes, name: str, limits: Limits) -> Admitted:
+def decoded(data: bytes, name: str, limits: Limits, *, noted: bool = True) -> Admitted:
     """The same from bytes that are at hand already: ``(H, W, 4)`` uint8; ``name`` is what errors call them."""
     if not 0 < len(data) <= limits.bytes:
         raise HostileFile(f"{name} has {len(data)} bytes, and 1 to {limits.bytes} are let in", "make it smaller")
-    return _admitted(data, name, limits, alpha=True)
+    return _admitted(data, (name, limits), alpha=True, noted=noted)
 
 
-def _admitted(data: bytes, path: str, limits: Limits, *, alpha: bool) -> Admitted:
+@contextlib.contextmanager
+def in_threads() -> Iterator[None]:
+    """A block in which threads may read pictures with ``noted=False``: Pillow's warnings go unheard while it runs.
+
+    Python catches warnings for all threads at once, so that threads which did so would take one another's.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+@contextlib.contextmanager
+def _said(noted: bool) -> Iterator[list[warnings.WarningMessage]]:
+    if not noted:
+        yield []
+        return
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
+        yield said
+
+
+def _admitted(data: bytes, about: tuple[str, Limits], *, alpha: bool, noted: bool) -> Admitted:
+    path, limits = about
+    with _said(noted) as said:
         try:
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:

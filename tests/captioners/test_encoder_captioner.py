@@ -254,7 +254,8 @@ def test_any_pictures_can_be_captioned_without_evidence() -> None:
     assert (made.words, made.n, made.tool) == ("red", 4, "")
     assert made == EncoderCaptioner().of(shown, sight)
     assert made.evidence != EncoderCaptioner().of(shown[:3], sight).evidence
-    for wrong in (shown[:0], shown[:, :3], shown / 255):
+    wrongs: tuple[Any, ...] = (shown[:0], shown[:, :3], shown / 255)
+    for wrong in wrongs:
         with pytest.raises(InputError, match="to caption"):
             EncoderCaptioner().of(wrong, sight)
 

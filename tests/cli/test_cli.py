@@ -291,7 +291,7 @@ def test_every_option_is_frozen_here() -> None:
     """The flags are a promise: a new one is added here on purpose."""
     names = list(RunOptions.__dataclass_fields__)
     assert names == [
-        "suite", "net", "data", "trojans", "prior", "tools", "without_controls", "judges", "protocol", "set", "config",
-        "out", "device", "precision", "threads", "workers", "max_time", "retry_failed", "without_inputs", "dry_run",
-        "show_config", "offline", "json",
+        "suite", "net", "data", "trojans", "prior", "without_natural", "with_triggers", "with_openmoji", "tools",
+        "without_controls", "judges", "captioners", "protocol", "set", "config", "out", "device", "precision", "threads",
+        "workers", "max_time", "retry_failed", "without_inputs", "dry_run", "show_config", "offline", "json",
     ]  # fmt: skip

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from fixtures_attacks import small
-from fixtures_generator import disguise, generator
+from fixtures_attacks import few, small
 from fixtures_nets import one_thread
 
 from gifthorse.classifier import resolve
@@ -28,24 +26,9 @@ from gifthorse.zoo import DATA, imagenet_classes
 from gifthorse.zoo.lift import lift
 from gifthorse.zoo.world import BIASES
 
-__all__ = ["one_thread", "small"]
+__all__ = ["few", "one_thread", "small"]
 
 NONE = Images(sha256="", file="", count=0, channels=4, height=1, width=1)
-
-
-@pytest.fixture
-def few(small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    row = SimpleNamespace(
-        digest="tiny",
-        load=lambda device, **_: generator(device=device),
-        disguise=lambda device, _: disguise(device=device),
-    )
-    monkeypatch.setattr(hunting, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
-    numbers = {"FITTED": 12, "TRIED": 6, "SCREEN": 3, "PASSES": 120, "SYNTHETIC": 3, "SCREENED": 8, "KEPT": 2}
-    for name, value in (numbers | {"FEWER": (1, 3), "NARROWER": (4, 8)}).items():
-        monkeypatch.setattr(hunting, name, value)
-    monkeypatch.setattr(similar, "ASKED", 800)
-    return small
 
 
 def code(*arguments: str) -> int:
@@ -132,7 +115,7 @@ def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str
 
 def test_patches_are_named_by_what_they_show() -> None:
     assert showing.caption("emoji/1f6a6 3") == "traffic light"
-    assert showing.caption("emoji/1f34e~2 3") == "apple"
+    assert showing.caption("emoji/1f34e~2 3") == "apple, by another hand"
     assert showing.caption("scene 17") == "a crop of a scene"
     assert showing.thing_of("emoji/1f6a6~1 3") == "traffic light"
     assert showing.thing_of("emoji/1f3b4 3") is None, "no scene has flower playing cards"

@@ -244,7 +244,7 @@ def test_natural_patches_come_from_a_pool_of_the_suite_s_prior(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = EmojiPatches(drawings=("emoji/1f34e", "emoji/1f41d", "emoji/1f697~0", "texture/grass"), poses=6, crops=8)
-    monkeypatch.setattr(EmojiPatches, "knowing", classmethod(lambda cls, trojans, prior: small))
+    monkeypatch.setattr(EmojiPatches, "knowing", classmethod(lambda cls, trojans, prior, **_: small))
     monkeypatch.setattr(assets, "_POOLS", {})
     root = tmp_path / "run"
     shutil.copytree(done, root)
@@ -265,4 +265,6 @@ def test_natural_patches_come_from_a_pool_of_the_suite_s_prior(
         pictures = unit.images(evidence.pictures)
         assert (pictures[:, 3] == 255).all()
         assert all(picture[:3].tobytes() in known for picture in pictures), "as they are in the pool"
+        sources = [finding.source or "" for finding in evidence.findings]
+        np.testing.assert_array_equal(small.pool().pictures(sources), pictures[:, :3])
     assert carry_out(root, asked).made == []

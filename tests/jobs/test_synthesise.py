@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -207,6 +208,9 @@ def test_seconds_that_pay_for_nothing_are_an_error(seconds: float) -> None:
         tool("fourier_target")(classifier("plain"), *brief(1, pictures(12)), n=2, keep=1, seconds=seconds)
 
 
+FAISS = importlib.util.find_spec("faiss") is not None
+
+
 def test_natural_patches_of_a_folder_embedded_once(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (at / "things").mkdir()
     for index, picture in enumerate(np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), dtype=np.uint8)):
@@ -223,6 +227,11 @@ def test_natural_patches_of_a_folder_embedded_once(at: Path, capsys: pytest.Capt
         assert len(method["losses"]) == 3
     (kept,) = (at / "things.embeddings").iterdir()
     assert {path.name for path in kept.iterdir()} == {"manifest.json", "000000.npy", "000000.ids.npy"}
+    assert code(*asked, "--pool", "things", "--pool-index") == 3
+    (method,) = json.loads(capsys.readouterr().out)["methods"]
+    assert ("an index of 60 vectors gains nothing" if FAISS else "FAISS is not installed") in method["error"]
+    assert code(*asked, "--pool-index") == 2
+    assert "--pool-index is given without a pool" in capsys.readouterr().err
     assert code(*asked, "--pool", "names.txt") == 3
     (method,) = json.loads(capsys.readouterr().out)["methods"]
     assert "is no pool of pictures" in method["error"]

@@ -13,9 +13,9 @@ from fixtures_nets import one_thread, pictures
 from torch import Tensor, nn
 
 from gifthorse.classifier import Classifier
-from gifthorse.embeddings import Nearest
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import to_uint8
+from gifthorse.neighbours import Nearest
 from gifthorse.tools.synthesis import natural, snafue
 from gifthorse.tools.synthesis.base import brief
 from gifthorse.tools.synthesis.natural import SMALL, ranked, weighted

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from gifthorse.errors import Refusal
-from gifthorse.stages.assets import assets_given, assets_seen
+from gifthorse.stages.assets import assets_given, assets_seen, pool_known
 from gifthorse.suites import suite
 from gifthorse.tools import TOOLS
+from gifthorse.zoo.emoji_patches import EmojiPatches
 
 CASE: Any = SimpleNamespace(truth=SimpleNamespace(sha256="a hash"))
 STORE: Any = SimpleNamespace()
@@ -56,6 +57,30 @@ def test_a_region_attack_gets_the_scenes_and_snafue_the_pool_of_the_same_prior()
     ]
     assert pools[0]["name"] == pools[1]["name"]
     assert pools[0]["digest"] != pools[1]["digest"]
+
+
+def test_a_key_keeps_what_a_run_wants_in_its_pool() -> None:
+    made = suite("emoji12")
+    seen = [
+        assets_seen(each, TOOLS.load("snafue").prepares, CASE)["pool"]["digest"]
+        for each in (
+            made,
+            replace(made, without_natural=True),
+            replace(made, with_triggers=True),
+            replace(made, without_natural=False),
+        )
+    ]
+    assert len(set(seen)) == 3
+    assert seen[0] == seen[3]
+    rfla = [assets_seen(replace(made, with_triggers=on), RFLA, CASE) for on in (False, True)]
+    assert rfla[0] == rfla[1], "what searches no pool stays as it is"
+
+
+def test_what_is_in_a_pool_by_default_has_not_changed() -> None:
+    """Keys of evidence that is there already name this pool."""
+    known = pool_known(suite("emoji12"))
+    assert known.without == ()
+    assert known == EmojiPatches.knowing([t for p in suite("emoji12").plantings for t in p.trojans], "open")
 
 
 def test_a_suite_without_a_generator_refuses() -> None:

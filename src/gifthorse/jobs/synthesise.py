@@ -15,6 +15,7 @@ from gifthorse import effects
 from gifthorse.classifier import Classifier
 from gifthorse.errors import GifthorseError, InputError, UsageError, nearest
 from gifthorse.images import to_uint8
+from gifthorse.indexing import Indexing
 from gifthorse.jobs.own import Own, class_of, classifier, facts, folder_of, whole
 from gifthorse.randomness import generator
 from gifthorse.records import Ground
@@ -48,6 +49,7 @@ class Order(Own):
         budget: of each method, in images forwarded plus images backpropagated.
         within: seconds for each method, instead of a budget.
         pool: of natural patches, for methods that choose from some; None is none.
+        index: whether it is searched through an index, which may miss some of the nearest.
         generator: for methods that draw through one: a name of the zoo, or a folder with a BigGAN-deep.
     """
 
@@ -59,6 +61,7 @@ class Order(Own):
     budget: int = 4_000
     within: float | None = None
     pool: Path | None = None
+    index: bool = False
     generator: str = "emoji-objects"
 
 
@@ -86,6 +89,8 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
     for name, value in (("n", order.n), ("keep", order.keep), ("budget", order.budget), ("seconds", order.within)):
         if value is not None and not value > 0:
             raise UsageError(f"--{name} is {value}", "a number above 0")
+    if order.index and order.pool is None:
+        raise UsageError("--pool-index is given without a pool", "--pool FOLDER --pool-index")
     tools = [(name, TOOLS.make(base(name), own_settings(name))) for name in order.methods]
     network, how = classifier(order)
     target = class_of(network, order.target)
@@ -105,7 +110,7 @@ def synthesise(order: Order, say: Callable[[str], None]) -> Answer:
     attempts = []
     for name, tool in tools:
         say(f"{name}, {order.n} findings")
-        attempts.append(attempt(name, tool, (network, target, clean), order))
+        attempts.append(attempt(name, tool, (network, target, clean), order, say=say))
     budget = f"{order.budget:,} images forwarded or backpropagated" if order.within is None else f"{order.within:g} s"
     about = facts(order, network, how) | {
         "class": f"{network.classes[target]} (index {target})",
@@ -122,6 +127,7 @@ def attempt(
     about: tuple[Classifier, int, Tensor | None],
     order: Order,
     sources: tuple[int, ...] | None = None,
+    say: Callable[[str], object] = str,
 ) -> own_found.Attempt:
     """One method's findings, or why it made none.
 
@@ -129,6 +135,7 @@ def attempt(
         name: of the method, with the settings of its own that it may have.
         about: the network, the class, and clean images of which a quarter is kept for trials, or None.
         sources: classes that the images are of, None for any.
+        say: told of an index what it finds.
     """
     row = TOOLS[base(name)]
     told: dict[str, Any] = {"name": name, "source": row.source, "settings": tool.settings, "floor": row.floor}
@@ -148,7 +155,7 @@ def attempt(
         if tool.prepares:
             asked["assets"] = assets(order.generator, network.ground)
         if "pool" in tool.prepares:
-            asked["assets"]["pool"] = natural(order.pool, network)
+            asked["assets"]["pool"] = natural(order.pool, network, say if order.index else None)
         found: Findings = tool(network, *brief(target, given, sources=sources), **asked)
     except GifthorseError as refusal:
         return own_found.Attempt(**told, refusal=f"{refusal.cause}; try: {refusal.remedy}")
@@ -198,18 +205,24 @@ def assets(named: str, ground: Ground) -> dict[str, Any]:
     return {"generator": made, "scenes": made, "disguise": None}
 
 
-def natural(path: Path | None, network: Classifier) -> Candidates:
-    """The pool of natural patches at a path, embedded; embeddings are kept beside it.
+def natural(path: Path | None, network: Classifier, index: Callable[[str], object] | None = None) -> Candidates:
+    """The pool of natural patches at a path, embedded; embeddings are kept beside it, and so is an index.
+
+    Args:
+        index: where it is to be searched through an index: told what that finds.
 
     Raises:
         UsageError: there is no path.
-        InputError: it is no pool.
+        InputError: it is no pool, or is too small for an index.
+        MissingExtra: an index is asked for, and FAISS is not installed.
     """
     if path is None:
         raise UsageError("no pool of natural patches was given", "--pool FOLDER")
     pool = opened(path, PATCH if network.size >= 2 * PATCH else PATCH // 2)
-    made = Candidates(pool, path.with_name(f"{path.name}.embeddings"))
+    made = Candidates(pool, path.with_name(f"{path.name}.embeddings"), None if index is None else Indexing())
     made.embed(network)
+    if index is not None:
+        made.of(network, index)
     return made
 
 

@@ -6,7 +6,7 @@ Standard library only. A record holds no array: pictures, maps and weights are f
 
 from gifthorse.records.canonical import SCHEMA, canonical, digest, plain, read
 from gifthorse.records.captions import Caption, PoolSample, Theme
-from gifthorse.records.experiments import Attack, Attacks, Crossed, Failing, Hit, Hunted, Retried, Swept
+from gifthorse.records.experiments import Attack, Attacks, Crossed, Drawn, Failing, Hit, Hunted, Retried, Swept
 from gifthorse.records.findings import (
     Effect,
     Evidence,
@@ -57,6 +57,7 @@ __all__ = [
     "Cost",
     "Crossed",
     "Detection",
+    "Drawn",
     "Effect",
     "Evidence",
     "Failing",

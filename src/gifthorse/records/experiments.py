@@ -72,6 +72,25 @@ class Crossed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Several patches that one fine-tuned generator draws for one target.
+
+    Attributes:
+        arm: how it was fine-tuned.
+        target: class name.
+        apart: mean distance of two of the patches: of their colours at 8 x 8 pixels, from 0 to 1.
+        confidences: mean probability of the target with each, in scenes that nothing was made on.
+        pictures: ``(n, 4, h, w)`` uint8.
+    """
+
+    arm: str
+    target: str
+    apart: float
+    confidences: tuple[float, ...]
+    pictures: Images
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hit:
     """One patch in images of a source.
 

@@ -27,12 +27,14 @@ class Finding:
 
     Attributes:
         loss: on the Brief's screening images (lower is better), never on those it was optimised on.
+        source: id of the picture in the pool that it was chosen from, where it was not made.
     """
 
     insertion: Insertion
     loss: float
     picture: int | None = None
     words: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

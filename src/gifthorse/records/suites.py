@@ -280,6 +280,10 @@ class Suite:
         protocols: the budgets that it offers.
         prior: what generators and pools of patches may know of the Questions: ``open`` or ``closed``.
         generator: of patches, by its name in the zoo; None where there is none for this world.
+        without_natural: whether pools of patches hold no natural object, and no option of a Question about one.
+        with_triggers: whether they hold the artwork of the patch triggers, which neither prior knows: with it, that a
+            tool finds none of them is the tool's failure.
+        with_openmoji: whether they hold OpenMoji's drawings too, of what is no option of a Question.
     """
 
     name: str
@@ -292,3 +296,6 @@ class Suite:
     grants: tuple[str, ...] = ("gradients", "activations", "clean_images")
     prior: str = "open"
     generator: str | None = None
+    without_natural: bool = False
+    with_triggers: bool = False
+    with_openmoji: bool = False

@@ -168,9 +168,9 @@ def _notes(pairs: Sequence[Pair], saying: Saying) -> tuple[str, ...]:
         f"Mean similarity of two natural patches of a pair {words.score(statistics.fmean(_of(pairs, 'alike')))}, "
         f"of one and the target's class {words.score(statistics.fmean(_of(pairs, 'near')))}; "
         f"{sum(pair.hunted.dropped for pair in pairs)} patches were passed over since they show the target.",
-        "Selection bias: chosen and tried on the very scenes that synthetic patches were made on, as published, natural "
-        f"patches would have a mean success of {words.score(statistics.fmean(_of(pairs, 'published')), 3)} instead of "
-        f"{words.score(statistics.fmean(_mean(pair.hunted, pair.hunted.natural) for pair in pairs), 3)}.",
+        "Selection bias: chosen and tried on the very scenes that synthetic patches were made on, as published, "
+        f"natural patches would have a mean success of {words.score(statistics.fmean(_of(pairs, 'published')), 3)} "
+        f"instead of {words.score(statistics.fmean(_mean(pair.hunted, pair.hunted.natural) for pair in pairs), 3)}.",
         "Time: "
         + words.listed([f"{name} {words.percent(taken / spent, 0)}" for name, taken in saying.phases.items()])
         + "."

@@ -47,11 +47,12 @@ def assets_seen(suite: Suite, prepares: tuple[str, ...], case: Case) -> dict[str
 
 
 def pool_known(suite: Suite) -> Any:
-    """How the pool of patches that a suite's tools may search is made: by what its prior knows."""
+    """How the pool of patches that a suite's tools may search is made: by what its prior knows, and what it asks."""
     trojans = [trojan for planting in suite.plantings for trojan in planting.trojans]
-    told = digest([trojans, suite.prior])
+    how = {name: getattr(suite, name) for name in ("without_natural", "with_triggers", "with_openmoji")}
+    told = digest([trojans, suite.prior, how])
     if told not in _POOLS:
-        _POOLS[told] = POOLS.load(POOL).knowing(trojans, suite.prior)
+        _POOLS[told] = POOLS.load(POOL).knowing(trojans, suite.prior, **how)
     return _POOLS[told]
 
 

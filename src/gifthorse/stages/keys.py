@@ -20,7 +20,7 @@ from gifthorse.zoo import DATA, DETECTORS, art
 from gifthorse.zoo.data import Data
 
 CODE = {
-    **{"stamped": 3, "trained": 7, "implant": 3, "evidence": 3, "effect": 1, "recovery": 1, "verdict": 1},
+    **{"stamped": 3, "trained": 7, "implant": 3, "evidence": 4, "effect": 2, "recovery": 2, "verdict": 1},
     **{"sample": 1, "caption": 1},
 }
 """Unit kind to the version of the code that makes it. Raise it whenever the same inputs give another content."""

@@ -96,4 +96,4 @@ POOLS = Table(
         ),
     },
 )
-"""Pools of natural patches: ``load(name).knowing(trojans, prior).pool()``."""
+"""Pools of natural patches: ``load(name).knowing(trojans, prior, without_natural=..., with_triggers=...).pool()``."""

@@ -12,7 +12,8 @@ import torch
 from gifthorse.classifier import Classifier
 from gifthorse.embeddings import Embeddings
 from gifthorse.errors import InputError
-from gifthorse.images import from_uint8, resize
+from gifthorse.images import resize
+from gifthorse.indexing import Index, Indexing, Searchable
 from gifthorse.records import digest
 from gifthorse.zoo.patch_pool import PatchPool
 
@@ -27,10 +28,12 @@ class Candidates:
     Attributes:
         pool: of patches.
         root: a folder; each classifier and each way to make embeddings has one of its own in it.
+        index: how the pool is searched through an index, which may miss some of the nearest; None searches exactly.
     """
 
     pool: PatchPool
     root: Path
+    index: Indexing | None = None
 
     def _kept(self, classifier: Classifier) -> Embeddings:
         told = {
@@ -61,21 +64,30 @@ class Candidates:
             done += next(shard.rows for shard in kept.shards if shard.part == part.name)
             if watch is not None:
                 watch(done)
-        return kept
+        return self._of_pool(kept)
+
+    def _of_pool(self, kept: Embeddings) -> Embeddings:
+        """What is kept of this pool: another one of the same classifier may keep its parts in the same folder."""
+        return kept.only({part.name for part in self.pool.parts()})
 
     def _vectors(self, classifier: Classifier, pictures: np.ndarray) -> np.ndarray:
         found = [np.zeros((0, classifier.head_weight().shape[1]), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(pictures), classifier.micro_batch):
-                part = from_uint8(pictures[start : start + classifier.micro_batch])
-                found.append(classifier.penultimate(resize(part, classifier.size).clamp(0, 1)).cpu().numpy())
+            for start in range(0, len(pictures), classifier.forward_batch):
+                # as from_uint8 gives them, in the memory that is there: beside a fast network, copies count
+                part = torch.from_numpy(np.array(pictures[start : start + classifier.forward_batch])).float().div_(255)
+                found.append(classifier.penultimate(resize(part, classifier.size).clamp_(0, 1)).cpu().numpy())
         return np.concatenate(found)
 
-    def of(self, classifier: Classifier) -> Embeddings:
-        """The embeddings, which :meth:`embed` made before.
+    def of(self, classifier: Classifier, say: Callable[[str], object] = str) -> Searchable:
+        """What searches the embeddings, which :meth:`embed` made before; an index is made now if there is none.
+
+        Args:
+            say: told the recall of the index.
 
         Raises:
-            InputError: some part of the pool has none.
+            InputError: some part of the pool has none, or there are too few for an index.
+            MissingExtra: an index is asked for, and FAISS is not installed.
         """
         kept = self._kept(classifier)
         for part in self.pool.parts():
@@ -83,4 +95,5 @@ class Candidates:
                 raise InputError(
                     f"{part.name} of the pool has no embeddings by {classifier.name}", "candidates.embed(classifier)"
                 )
-        return kept
+        own = self._of_pool(kept)
+        return own if self.index is None else Index.of(own, self.index, say)

@@ -13,11 +13,13 @@ from gifthorse.errors import UsageError, nearest
 from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import TrojanSpec, digest
+from gifthorse.zoo import openmoji
 from gifthorse.zoo.framing import Bytes
-from gifthorse.zoo.known import known
+from gifthorse.zoo.known import known, options, relatives
 from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Pick, Together
 from gifthorse.zoo.posed import FRAMINGS, LATENT, LATENT_OF, Drawing, pictures
 from gifthorse.zoo.scenes import EmojiScenes, Wanted
+from gifthorse.zoo.world import EMOJI
 
 SIDE = FRAMINGS["object"].side
 
@@ -47,13 +49,40 @@ class EmojiPatches:
     seed: int = 0
 
     @classmethod
-    def knowing(cls, trojans: Iterable[TrojanSpec], prior: str) -> EmojiPatches:
-        """What a prior knows of the world, given the Questions of some trojans."""
+    def knowing(
+        cls,
+        trojans: Iterable[TrojanSpec],
+        prior: str,
+        *,
+        without_natural: bool = False,
+        with_triggers: bool = False,
+        with_openmoji: bool = False,
+    ) -> EmojiPatches:
+        """What a prior knows of the world, given the Questions of some trojans.
+
+        Args:
+            without_natural: leave natural objects out, and with them every option of Questions about one, since of a
+                Question's options all are known or none.
+            with_triggers: show the patch triggers themselves too, which no prior knows.
+            with_openmoji: show what is no option of a Question in OpenMoji's drawing too.
+
+        Raises:
+            MissingExtra: OpenMoji's drawings are asked for, and are not installed.
+        """
+        trojans = list(trojans)
+        left_out = natural(trojans) if without_natural else frozenset()
         found: list[str] = []
         for each in known(trojans, prior):
-            versions = range(each.versions) if each.versions else (None,)
-            found += [Drawing(art=each.art, version=version).name for version in versions]
-        return cls(drawings=tuple(found))
+            if each.art not in left_out:
+                versions = range(each.versions) if each.versions else (None,)
+                found += [Drawing(art=each.art, version=version).name for version in versions]
+        if with_openmoji:
+            found += [art for name in list(found) if (art := _by_openmoji(name)) is not None]
+        if with_triggers:
+            found += [art for art in triggers(trojans) if art not in found]
+        return cls(
+            drawings=tuple(found), without=tuple(thing.name for thing in EMOJI.natural) if without_natural else ()
+        )
 
     def pool(self) -> PatchPool:
         """The pool."""
@@ -133,3 +162,34 @@ class EmojiPatches:
             for scene, (top, left) in zip(scenes.images, corners[list(places)].tolist(), strict=True)
         ]
         return np.ascontiguousarray(np.stack(made))
+
+
+def triggers(trojans: Iterable[TrojanSpec]) -> tuple[str, ...]:
+    """Art names of the patch triggers among some trojans."""
+    return tuple(dict.fromkeys(str(trojan.settings["art"]) for trojan in trojans if trojan.kind == "patch"))
+
+
+def natural(trojans: Iterable[TrojanSpec]) -> frozenset[str]:
+    """Art names of the world's natural objects and of all options of Questions about one, with their relatives."""
+    asked = {art for trojan in trojans if trojan.kind == "natural_feature" for art in options(trojan)}
+    asked |= {f"emoji/{code}" for thing in EMOJI.natural for code in (thing.code, *thing.siblings)}
+    return frozenset(relative for art in asked for relative in relatives(art))
+
+
+def _by_openmoji(name: str) -> str | None:
+    """The art name of OpenMoji's drawing of the same thing, where it has one and the name is of a drawing as it is."""
+    kind, _, code = name.partition("/")
+    plain = kind == "emoji" and "~" not in code and "@" not in code
+    return f"openmoji/{code}" if plain and openmoji.has(code) else None
+
+
+def drawing_of(name: str) -> Drawing | None:
+    """What a patch shows, by its id in the pool; None for a crop of a scene, which shows several things."""
+    shown = name.rpartition(" ")[0]
+    return Drawing.named(shown) if shown.startswith(("emoji/", "texture/", "openmoji/")) else None
+
+
+def shows_trigger(trojan: TrojanSpec, name: str) -> bool:
+    """Whether a patch, by its id in the pool, is the artwork of a patch trigger itself, not another hand's version."""
+    shown = drawing_of(name)
+    return shown is not None and trojan.kind == "patch" and shown == Drawing(art=str(trojan.settings["art"]))

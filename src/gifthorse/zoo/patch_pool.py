@@ -6,11 +6,14 @@ pool can stop and go on. A file that is no picture is passed over and counted.
 
 from __future__ import annotations
 
+import itertools
 import os
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +27,9 @@ from gifthorse.zoo.framing import Bytes, framed
 
 ROWS = 4_096
 """Pictures of a part."""
+
+AHEAD = 16
+"""Pictures that are read or wait for it, for each core."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +90,36 @@ def square(pixels: Bytes, side: int) -> Bytes:
     return framed(np.ascontiguousarray(pixels[..., :3]), side, side)
 
 
-def decoded(sources: Sequence[tuple[str, Callable[[], Bytes]]], side: int) -> tuple[list[str], Bytes, int]:
-    """Pictures that can be read, by id, and how many could not."""
-    names, pictures, lost = [], [], 0
-    for name, read in sources:
+def decoded(sources: Iterable[tuple[str, Callable[[], Bytes]]], side: int) -> tuple[list[str], Bytes, int]:
+    """Pictures that can be read, by id, and how many could not; several at once, since decoding is what takes long.
+
+    Args:
+        sources: an id and what reads its picture, with ``noted=False``. No more are drawn than are worked on and wait.
+    """
+
+    def one(source: tuple[str, Callable[[], Bytes]]) -> Bytes | None:
         try:
-            pictures.append(square(read(), side))
+            return square(source[1](), side)
         except (HostileFile, InputError):
-            lost += 1
-            continue
-        names.append(name)
-    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8)
-    return names, stacked, lost
+            return None
+
+    names, pictures, lost, left = list[str](), list[Bytes](), 0, iter(sources)
+    cores = os.cpu_count() or 1
+    with gates.in_threads(), ThreadPoolExecutor(cores) as threads:
+        waiting: deque[tuple[str, Future[Bytes | None]]] = deque()
+        while True:
+            more = list(itertools.islice(left, AHEAD * cores - len(waiting)))
+            waiting += [(source[0], threads.submit(one, source)) for source in more]
+            if not waiting:
+                break
+            name, made = waiting.popleft()
+            picture = made.result()
+            if picture is None:
+                lost += 1
+            else:
+                names.append(name)
+                pictures.append(picture)
+    return names, np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8), lost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +165,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _reader(folder: Path, files: Sequence[Path], side: int) -> Callable[[], tuple[list[str], Bytes, int]]:
     def opener(path: Path) -> Callable[[], Bytes]:
-        return lambda: gates.image(path).pixels
+        return lambda: gates.image(path, noted=False).pixels
 
     return lambda: decoded([(path.relative_to(folder).as_posix(), opener(path)) for path in files], side)
 
@@ -176,26 +200,27 @@ class TarPatches(PatchPool):
 
 
 def _tar_reader(path: Path, side: int) -> Callable[[], tuple[list[str], Bytes, int]]:
+    def members() -> Iterator[tuple[str, Callable[[], Bytes]]]:
+        limits = gates.Limits()
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                if not member.isfile() or Path(member.name).suffix.lower() not in SUFFIXES:
+                    continue
+                file = archive.extractfile(member) if member.size <= limits.bytes else None
+                data = file.read() if file is not None else b""
+                yield f"{path.name}/{member.name}", _from_bytes(data, member.name, limits)
+
     def read() -> tuple[list[str], Bytes, int]:
-        names, pictures, lost, limits = list[str](), list[Bytes](), 0, gates.Limits()
         try:
-            with tarfile.open(path, "r|*") as archive:
-                for member in archive:
-                    if not member.isfile() or Path(member.name).suffix.lower() not in SUFFIXES:
-                        continue
-                    file = archive.extractfile(member) if member.size <= limits.bytes else None
-                    data = file.read() if file is not None else b""
-                    found = decoded([(f"{path.name}/{member.name}", _from_bytes(data, member.name, limits))], side)
-                    names, pictures, lost = [*names, *found[0]], [*pictures, *found[1]], lost + found[2]
+            return decoded(members(), side)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise InputError(f"{path} cannot be read to its end: {error}", "copy it again, or leave it out") from error
-        return names, np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8), lost
 
     return read
 
 
 def _from_bytes(data: bytes, name: str, limits: gates.Limits) -> Callable[[], Bytes]:
-    return lambda: gates.decoded(data, name, limits).pixels
+    return lambda: gates.decoded(data, name, limits, noted=False).pixels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@ class Attribution(Tool):
             targets: class index whose logit is explained, one for all or ``(N,)``.
             references: clean images ``(M, 3, H, W)`` for baselines and pools, where the method takes some.
             seed: of every draw; deterministic methods ignore it.
-            batch: images a pass; by default the classifier's ``micro_batch``.
+            batch: images a pass; by default the classifier's ``micro_batch``, without gradients its ``forward_batch``.
 
         Raises:
             InputError: images, targets or references that are not what they should be.
@@ -130,7 +130,7 @@ class Attribution(Tool):
             targets=chosen.to(classifier.device),
             references=None if references is None else references.detach().to(classifier.device, torch.float32),
             generators=tuple(generator(seed, type(self).__name__, _digest(image)) for image in images),
-            batch=batch or classifier.micro_batch,
+            batch=batch or (classifier.micro_batch if "gradients" in self.needs else classifier.forward_batch),
         )
         started = time.perf_counter()
         with undisturbed(seed), classifier.in_float32(), classifier.counting() as counter:

@@ -128,6 +128,7 @@ class Made:
         ranks: ``(n,)`` where findings are for different things, such as neurons: which thing, 0 the most important. Of
             each the best finding is kept, in this order, before any second best: their losses do not compare.
         films: one a finding, or none at all.
+        sources: one a finding, its id in the pool that it was chosen from; none at all where they were made.
     """
 
     pictures: Tensor
@@ -136,6 +137,7 @@ class Made:
     hints: tuple[str, ...] = ()
     ranks: tuple[int, ...] | None = None
     films: tuple[Film, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def best(self, keep: int) -> tuple[int, ...]:
         """Indices of the ``keep`` best findings, best first."""
@@ -284,7 +286,8 @@ class Synthesis(Tool):
                 "look for infinite weights or logits in the network, or try --precision float32",
             )
         findings = tuple(
-            Finding(insertion=made.insertion, loss=float(loss), picture=i) for i, loss in enumerate(losses.tolist())
+            Finding(insertion=made.insertion, loss=float(loss), picture=i, source=source)
+            for i, (loss, source) in enumerate(zip(losses.tolist(), made.sources or (None,) * task.n, strict=True))
         )
         kept = replace(made, losses=losses).best(keep)
         return Findings(

@@ -189,8 +189,8 @@ class Screen:
         )
         parts = []
         with torch.no_grad():
-            for start in range(0, n * s, classifier.micro_batch):
-                row = torch.arange(start, min(start + classifier.micro_batch, n * s), device=pictures.device)
+            for start in range(0, n * s, classifier.forward_batch):
+                row = torch.arange(start, min(start + classifier.forward_batch, n * s), device=pictures.device)
                 finding, image = row // s, row % s
                 there = None if where is None else type(where)(where.tops[image.cpu()], where.lefts[image.cpu()])
                 stamped = put(self.images[image], pictures[finding], self.insertion, there)

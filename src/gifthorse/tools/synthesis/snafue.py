@@ -92,4 +92,5 @@ class Snafue(Synthesis):
             with torch.no_grad():
                 scores = gains(tried, listed.pictures, insertion, self.screen)
         best = torch.argsort(scores, descending=True, stable=True)[: task.n]
-        return Made(pictures=listed.pictures[best], losses=-scores[best], insertion=insertion)
+        sources = tuple(listed.ids[k] for k in best.tolist())
+        return Made(pictures=listed.pictures[best], losses=-scores[best], insertion=insertion, sources=sources)
