@@ -172,8 +172,10 @@ def test_passes_without_gradients_take_more_images_where_few_fit_with_them() -> 
     assert net.micro_batch == 4
     assert net.memory // (FORWARD_TIMES * net._widest) in range(16, 32)
     assert net.forward_batch == 16
-    net.memory *= 8
-    assert net.micro_batch == net.forward_batch == FORWARD_BATCH
+    net.memory *= 2
+    assert (net.micro_batch, net.forward_batch) == (8, FORWARD_BATCH)
+    net.memory *= 4
+    assert net.micro_batch == net.forward_batch == 32
     net.memory = 1
     assert net.forward_batch == 1
 

@@ -36,7 +36,7 @@ compares them with, as the rule's own slopes, and as what comes back."""
 
 LARGEST_BATCH = 256
 
-FORWARD_TIMES, FORWARD_BATCH = 8, 32
+FORWARD_TIMES, FORWARD_BATCH = 8, 16
 """Of passes without gradients: how often the widest layer's activations may be in memory at once (what goes in, what
 comes out, a shortcut beside them, and the library's own copies), and the images beyond which nothing is gained."""
 
