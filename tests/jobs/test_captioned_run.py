@@ -40,7 +40,7 @@ def request(*captioners: str, **settings: Any) -> Asked:
 def small() -> Iterator[None]:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EmojiPatches, "knowing", classmethod(lambda cls, trojans, prior: SMALL))
+        patch.setattr(EmojiPatches, "knowing", classmethod(lambda cls, trojans, prior, **_: SMALL))
         patch.setattr(assets, "_POOLS", {})
         yield
     torch.set_num_threads(threads)
