@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gifthorse import errors
+from gifthorse.captioners.blip import HOW
 from gifthorse.errors import GifthorseError, nearest
 from gifthorse.tools.attribution.prepared import WAY_OUT
 
@@ -66,7 +67,7 @@ def test_exit_codes_are_those_of_the_design() -> None:
     assert {cls.exit_code for cls in ALL} <= {1, 2, 3, 4, 5}
 
 
-CONSTANTS = {"WAY_OUT": WAY_OUT}
+CONSTANTS = {"WAY_OUT": WAY_OUT, "HOW": HOW}
 """Remedies that several errors share."""
 
 HELPERS = {"corrupt"}

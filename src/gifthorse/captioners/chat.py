@@ -136,7 +136,7 @@ class Chat:
             what = f"said nothing for {self.timeout:g} s" if slow else f"cannot be reached: {reason}"
             raise InputError(
                 f"the language model at {self.url} {what}",
-                "start the server, or check url" + (", or a longer timeout" * slow),
+                "start the server, check url, or a longer timeout" if slow else "start the server, or check url",
             ) from None
 
     def _strange(self, what: str) -> InputError:
