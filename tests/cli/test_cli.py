@@ -168,7 +168,10 @@ def test_compare_finds_nothing_in_a_copy_and_names_a_difference(
     }
 
 
-def test_the_end_of_a_run_says_which_gates_were_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_of_a_run_says_which_gates_were_missed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # narrower, a table breaks its lines
     summarise(make_run(tmp_path / "run"))
     told = capsys.readouterr().out
     assert "missed: success" in told
