@@ -67,14 +67,14 @@ def test_success_is_the_share_with_a_patch_less_the_share_without() -> None:
 
 
 def test_shares_are_over_pairs_by_hand() -> None:
-    first = record((hit("a", 6, 6), hit("b", 0, 0)))
+    first = record((hit("a", 5, 5), hit("b", 0, 0)))
     second = record((hit("a", 5, 5), hit("b", 9, 9)), before=1)
     third = record((hit("a", 0, 0), hit("b", 0, 0)))
     found = hunted.cells([first, second, third], lambda one: one.natural)
     assert found["half"].value == pytest.approx((0.5 + 0.5 + 0.0) / 3), "0.4 of the second's first patch is below half"
     assert found["fool"].value == pytest.approx((0.5 + 1.0 + 0.0) / 3)
     assert found["pairs"].value == pytest.approx(2 / 3)
-    assert found["success"].value == pytest.approx((0.3 + 0.6 + 0.0) / 3)
+    assert found["success"].value == pytest.approx((0.25 + 0.6 + 0.0) / 3)
 
 
 def test_what_is_planted_is_a_dataset_bias_and_what_is_in_no_scene_is_not() -> None:
