@@ -42,6 +42,9 @@ STEPS, IMAGES = 64, 8
 BLOCK = 6
 """Targets of a cell."""
 
+UNDISGUISED = {"real": 0.0, "sure": 0.0, "unlike": 0.0}
+"""Settings of ``rfla_perturb`` for patches that may look like the target (thesis 5.1.3 and 5.2.1)."""
+
 SOURCES = 100
 """Scenes on which each attack is tried (thesis, Figure 5.4)."""
 

@@ -92,7 +92,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
 def source_cell(order: Order, ground: Ground, classes: list[str], source: str) -> Cell:
     """The cell of one source's patches."""
     row = GENERATORS.make("emoji-objects", {"prior": order.prior})
-    settings = {"images": attacking.IMAGES, "steps": attacking.STEPS, "real": 0.0, "sure": 0.0, "unlike": 0.0}
+    settings = {"images": attacking.IMAGES, "steps": attacking.STEPS} | attacking.UNDISGUISED
     inputs = {
         "version": VERSION,
         "tool": plain(TOOLS.spec("rfla_perturb", settings)),

@@ -25,7 +25,6 @@ from gifthorse.stages.work import fulfil
 from gifthorse.store import Store
 from gifthorse.zoo import DATA
 
-_OFF = {"real": 0.0, "sure": 0.0, "unlike": 0.0}
 _PIXELS = {"space": "pixels", "learning_rate": 0.2}
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -34,8 +33,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "No Disc": {"real": 0.0},
     "No Ent": {"sure": 0.0},
     "No Patch X-ent": {"unlike": 0.0},
-    "Only Gen": _OFF,
-    "Brown et al.": _PIXELS | _OFF,
+    "Only Gen": attacking.UNDISGUISED,
+    "Brown et al.": _PIXELS | attacking.UNDISGUISED,
 }
 """Arm to settings of ``rfla_perturb`` that differ from its defaults; total variation and transformations are the same.
 Pixels are logits here, so their rate is that of the adversarial patch."""

@@ -67,9 +67,6 @@ PASSES = 2_000
 SYNTHETIC, SCREENED, KEPT = 10, 300, 10
 """Synthetic patches, natural ones that are tried out, and those that are kept (thesis 5.2.1: M, K' and K)."""
 
-OFF = {"real": 0.0, "sure": 0.0, "unlike": 0.0}
-"""Synthetic patches need no disguise (thesis 5.2.1)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Order(attacking.Order):
@@ -160,7 +157,7 @@ def inputs_of(order: Order, ground: Ground, pool: PatchPool) -> dict[str, Any]:
     row = GENERATORS.make("emoji-objects", {"prior": order.prior})
     return {
         "version": VERSION,
-        "attack": plain(TOOLS.spec("rfla_perturb", OFF)),
+        "attack": plain(TOOLS.spec("rfla_perturb", attacking.UNDISGUISED)),
         "assets": {"prior": order.prior, "digest": row.digest, "pool": pool.digest},
         "ground": plain(ground),
         "seed": order.seed,

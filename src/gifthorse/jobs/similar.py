@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from gifthorse.classifier import Classifier
-from gifthorse.errors import UsageError
 from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Watching
 from gifthorse.jobs.hunting import Pair
@@ -51,8 +50,6 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     ground, classes = hunting.grounded(order)
     sources = [hunting.index_of(classes, name) for name in order.sources] or list(range(len(classes)))
     every = confused(from_zoo(order.net, ground), sources)
-    if order.n is not None and order.n > len(every):
-        raise UsageError(f"--n is {order.n}", f"1 to {len(every)}, the pairs that there are")
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches between classes that a network confuses",
