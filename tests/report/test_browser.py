@@ -178,6 +178,17 @@ def test_nothing_hangs_over_the_edge(browser: Any, report_path: Path, width: int
     made.page.context.close()
 
 
+def test_long_remarks_break_on_a_phone(browser: Any, report_path: Path) -> None:
+    """What a tool found out about its own work may be long: of a real run it hung over the edge."""
+    made = visit(browser, report_path, viewport={"width": 390, "height": 844})
+    outside = "nodes.filter(node => !node.closest('table'))"
+    lengthen = f"nodes => {outside}.map(node => node.textContent = 'five made, five kept; '.repeat(9))"
+    assert made.page.eval_on_selector_all(".badge", lengthen)
+    made.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= 390
+    made.page.context.close()
+
+
 def test_a_table_that_goes_on_to_the_right_says_so(browser: Any, report_path: Path) -> None:
     made = visit(browser, report_path, viewport={"width": 390, "height": 844})
     region = made.page.locator("#judged .scroll").first
