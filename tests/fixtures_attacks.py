@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from fixtures_generator import disguise, generator
 
-from gifthorse.jobs import attacking, depending, hunting, similar
+from gifthorse.jobs import attacking, depending, hunting, pair_search, similar
 from gifthorse.zoo.emoji_patches import EmojiPatches
 
 
@@ -41,7 +41,8 @@ def few(small: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         load=lambda device, **_: generator(device=device),
         disguise=lambda device, _: disguise(device=device),
     )
-    monkeypatch.setattr(hunting, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
+    for module in (hunting, pair_search):
+        monkeypatch.setattr(module, "GENERATORS", SimpleNamespace(make=lambda name, settings: row))
     numbers = {"FITTED": 12, "TRIED": 6, "SCREEN": 3, "PASSES": 120, "SYNTHETIC": 3, "SCREENED": 8, "KEPT": 2}
     for name, value in (numbers | {"FEWER": (1, 3), "NARROWER": (4, 8)}).items():
         monkeypatch.setattr(hunting, name, value)

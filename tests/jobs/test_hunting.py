@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,25 @@ import pytest
 import torch
 from fixtures_attacks import few, small
 from fixtures_nets import one_thread
+from PIL import Image
+from safetensors.torch import save_file
 
+from gifthorse.captioners import CAPTIONERS
+from gifthorse.captioners.base import Reference, Sight
 from gifthorse.classifier import resolve
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import UsageError
-from gifthorse.jobs import hunting, replication, showing, similar
-from gifthorse.records import Hit, Hunted, Images, Swept
+from gifthorse.jobs import hunting, pair_search, replication, showing, similar
+from gifthorse.jobs.surroundings import surroundings
+from gifthorse.records import Caption, Hit, Hunted, Images, PoolSample, Spec, Swept
 from gifthorse.report import hunted, swept
+from gifthorse.stages import networks
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Store
+from gifthorse.suites import photographs, replications
 from gifthorse.suites.replications import REPLICATIONS
-from gifthorse.zoo import DATA, imagenet_classes
+from gifthorse.zoo import DATA, ENCODERS, efficientnet_lite, imagenet_classes
 from gifthorse.zoo.lift import lift
 from gifthorse.zoo.world import BIASES
 
@@ -138,7 +147,7 @@ def test_the_most_confused_classes_by_hand() -> None:
     mean = told[torch.from_numpy(sample.labels) == bee].mean(0)
     mean[bee] = -1
     wanted = mean.argsort(descending=True)[: similar.TARGETS].tolist()
-    assert [pair.target for pair in similar.confused(network, [bee])] == wanted
+    assert [pair.target for pair in similar.confused(network, surroundings("emoji-resnet"), [bee])] == wanted
 
 
 def test_pairs_are_read_and_drawn() -> None:
@@ -182,9 +191,115 @@ def test_pairs_are_searched_once_and_again_for_nothing(few: Path, capsys: pytest
     for words in ("bee to fly", "0.250 there", "pretzel to hermit crab 0.928", "Intervals are of 95%, over pairs"):
         assert words in page
     store = Store(few / "runs" / "experiment-replication")
-    before = {unit.key: unit.path.stat().st_mtime_ns for unit in store.units("hunted")}
+    kinds = ("hunted", "sample", "caption")
+    before = {unit.key: unit.path.stat().st_mtime_ns for kind in kinds for unit in store.units(kind)}
+    assert len(before) == 2 + 1 + 2
     assert code(*asked) == 0
-    assert {unit.key: unit.path.stat().st_mtime_ns for unit in store.units("hunted")} == before
+    assert {unit.key: unit.path.stat().st_mtime_ns for kind in kinds for unit in store.units(kind)} == before
+
+
+def test_a_caption_is_of_the_natural_patches_of_its_pair(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("replication", "--pairs", "bee>fly", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)["pairs"]
+    store = Store(few / "runs" / "experiment-replication")
+    ((found,), (named,)) = (tuple(store.units(kind)) for kind in ("hunted", "caption"))
+    record, caption = found.record(Hunted), named.record(Caption)
+    assert caption.evidence == found.key
+    assert told["named"] == caption.words
+    assert (caption.n, caption.pool) == (len(record.natural), 24), "three drawings in eight poses"
+    natural = found.images(record.pictures)[: len(record.natural)]
+    (sample,) = store.units("sample")
+    told_of = sample.record(PoolSample)
+    reference = Reference(
+        embeddings=sample.array(told_of.embeddings), marks=sample.array(told_of.marks), total=told_of.total
+    )
+    sight = Sight(encoder=ENCODERS.make("emoji-encoder").load(device="cpu"), reference=reference)
+    again = CAPTIONERS.make("encoder").of(natural, sight)
+    assert (again.words, again.p, again.themes) == (caption.words, caption.p, caption.themes)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (None, "not captioned"),
+        ({"not_captioned": "a reason"}, "not captioned"),
+        ({"p": 0.2, "level": 0.05}, "no common theme"),
+        ({"words": "apple", "p": 0.004, "level": 0.05}, "the encoder names apple (p = .004)"),
+    ],
+)
+def test_a_theme_is_named_or_not(said: dict[str, Any] | None, words: str) -> None:
+    blank = Caption(captioner=Spec(name="encoder", version=1), evidence="", network="", tool="", trojan="")
+    assert hunted.theme(None if said is None else replace(blank, **said)) == words
+
+
+# -- photographs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def album(few: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Drawn photographs of bees, flies and pretzels, a pool of coloured patches, an ImageNet network of any weights."""
+    torch.manual_seed(0)
+    save_file(efficientnet_lite.EfficientNetLite().state_dict(), few / "random.safetensors")
+    networks._load.cache_clear()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(few / "cache"))
+    monkeypatch.setattr(efficientnet_lite, "SIZE", 64)
+    monkeypatch.setattr(efficientnet_lite, "published", lambda: few / "random.safetensors")
+    monkeypatch.setattr(photographs, "SIZES", {"efficientnet-lite0": 64})
+    rng = np.random.default_rng(3)
+    for name in ("bee", "fly", "pretzel"):
+        for number in range(40 if name != "pretzel" else 3):
+            path = few / "album" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (72, 72, 3), dtype=np.uint8)).save(path)
+    for number in range(12):
+        path = few / "patches" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((40, 40, 3), rng.integers(0, 256, 3), np.uint8)).save(path)
+    yield few
+    networks._load.cache_clear()
+
+
+PHOTOGRAPHS = ("--net", "efficientnet-lite0", "--data", "album", "--pool", "patches")
+
+
+def test_pairs_are_searched_on_photographs(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("replication", *PHOTOGRAPHS, "--pairs", "bee>fly", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert (told["source"], told["target"]) == ("bee", "fly")
+    assert all(name.endswith(".png") for name in told["shown"]), "files of the pool, by their names"
+    assert told["kind"] in (showing.UNTOLD, showing.NOTHING)
+    page = (album / "runs" / "experiment-replication" / "report.html").read_text()
+    assert "bee to fly, Casper et al. 2022: 0.250 there" in page
+    assert str(album) not in page
+
+
+def test_photographs_that_do_not_do_are_said_before_the_work(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("replication", *PHOTOGRAPHS, "--pairs", "pretzel>fly") == 3
+    assert "of the source 'pretzel' there are" in capsys.readouterr().err
+    assert code("replication", *PHOTOGRAPHS, "--pairs", "bee>wok") == 3
+    assert "no photograph of the target 'wok'" in capsys.readouterr().err
+    assert code("replication", "--data", "album", "--pairs", "bee>fly") == 2
+    assert "--data FOLDER --pool FOLDER, or neither" in capsys.readouterr().err
+    assert code("replication", "--data", "album", "--pool", "patches", "--pairs", "bee>fly") == 2
+    assert "no ImageNet classifier" in capsys.readouterr().err
+    assert code("biases", "--data", "album") == 2
+    assert "--data is not of the experiment biases" in capsys.readouterr().err
+
+
+def test_sources_on_photographs_are_those_with_enough_of_them(
+    album: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = surroundings("efficientnet-lite0", "album", "patches")
+    names = list(where.data.classes)
+    assert where.enough(range(len(names))) == sorted(map(names.index, ("bee", "fly")))
+    every = similar.confused(from_zoo("efficientnet-lite0", resolve("auto", "auto", 1)), where, [names.index("bee")])
+    assert {pair.target for pair in every} <= {names.index("fly"), names.index("pretzel")}, "the others have no images"
+
+
+def test_the_thesis_lists_are_classes_of_imagenet() -> None:
+    names = imagenet_classes.names()
+    assert set(replications.GARMENTS) | set(replications.TRAFFIC) <= set(names)
+    assert len(set(replications.GARMENTS)) == len(set(replications.TRAFFIC)) == 10
 
 
 def test_what_is_tried_is_what_the_effects_count(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +339,7 @@ def test_similar_and_dissimilar_classes(few: Path, capsys: pytest.CaptureFixture
 def test_planted_biases_are_asked_for(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code("biases", "--n", "1", "--json") == 0
     (told,) = json.loads(capsys.readouterr().out)["pairs"]
-    assert told["source"] == hunting.ANY
+    assert told["source"] == pair_search.ANY
     assert told["target"] in {bias.label for bias in BIASES}
     assert "is among its natural patches for 0 of 1" in (few / "runs" / "experiment-biases" / "report.html").read_text()
 

@@ -23,7 +23,7 @@ class ExperimentOptions:
     """Options of ``experiment``."""
 
     net: str = "emoji-resnet"
-    """Network of the emoji world that is attacked, or that patches are tried on."""
+    """Network that is attacked, or that patches are tried on."""
     n: int | None = None
     """Disguised patches of each arm (60), patches (64 and 100), patches of each source (5), targets (12), or pairs."""
     arms: str | None = None
@@ -40,6 +40,10 @@ class ExperimentOptions:
     """Of replication: SOURCE>TARGET, separated by commas."""
     photos: Path | None = None
     """Of physical: a folder of photographs of printed patches, named NUMBER-WHAT.jpg."""
+    data: Path | None = None
+    """Of similar, dissimilar and replication: a folder of photographs, for --net efficientnet-lite0; with --pool."""
+    pool: Path | None = None
+    """Their natural patches: a folder of pictures, of tar shards or of Parquet files."""
     run: Path | None = None
     """Of failures: the run folder whose patch trojans are looked for (runs/emoji12-quick)."""
     prior: str = "open"
@@ -68,7 +72,7 @@ class ExperimentOptions:
         found: dict[str, Any] = {
             key: getattr(self, key) for key in ("net", "prior", "seed", "device", "precision", "threads")
         }
-        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos", "run")}
+        own: dict[str, Any] = {key: getattr(self, key) for key in ("n", "target", "photos", "data", "pool", "run")}
         own |= {key: _listed(getattr(self, key)) for key in ("arms", "ensemble", "sources", "targets", "pairs")}
         known = {each.name for each in fields(order)}
         for option, value in own.items():
@@ -108,6 +112,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
         gifthorse experiment similar --n 30
         gifthorse experiment failures --run runs/emoji12-quick
         gifthorse experiment replication --pairs "bee>fly,owl>duck"
+        gifthorse experiment replication --net efficientnet-lite0 --data imagenet --pool pictures
     """
     if name not in EXPERIMENTS:
         raise UsageError(f"there is no experiment {name!r}", nearest(name, EXPERIMENTS))

@@ -21,6 +21,7 @@ from gifthorse.errors import FailedCells, UsageError, nearest
 from gifthorse.images import from_uint8, over, resize, to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import Attack, Attacks, Cell, Failure, Finding, Ground, Spec, cell, plain, read
+from gifthorse.runner import Runner
 from gifthorse.stages.assets import POOL, embedded
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Draft, Store, Unit
@@ -241,3 +242,12 @@ def of_arm(store: Store, keys: list[str]) -> tuple[list[Attack], np.ndarray]:
 
 Watching = Callable[[str, Any], None]
 """Told of each step, with the stage's name."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where an experiment works: its run folder, its runner, and who is told."""
+
+    store: Store
+    runner: Runner
+    watch: Watching

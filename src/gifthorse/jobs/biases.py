@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from gifthorse.jobs import hunting
-from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.attacking import Bench, Watching
 from gifthorse.jobs.hunting import Pair
-from gifthorse.jobs.pairs import Bench, Question, answer
+from gifthorse.jobs.pairs import Question, answer
 from gifthorse.jobs.showing import BIAS, thing_of
 from gifthorse.report import hunted, words
 from gifthorse.runner import Runner
@@ -59,10 +59,12 @@ def recovered(told: Sequence[hunted.Pair]) -> tuple[str, ...]:
             found.append(f"{thing} for {pair.hunted.target}")
         if pair.kind == BIAS and thing in pair.why:
             named.append(pair.hunted.target)
+    captioned = sum(pair.named is not None and pair.named.words == planted[pair.hunted.target] for pair in told)
     share = wilson(len(found), len(told))
     return (
         f"The thing that a class is biased by is among its natural patches for {len(found)} of {len(told)} "
         f"({words.between(share, 'percent')})"
         + (f": {words.listed(found)}" if found else "")
-        + f". It is what the page calls the cause, since a patch of it fools an image, for {len(named)}.",
+        + f". It is what the page calls the cause, since a patch of it fools an image, for {len(named)}; the encoder "
+        f"names it as what the patches have in common for {captioned}.",
     )

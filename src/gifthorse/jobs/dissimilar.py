@@ -8,25 +8,27 @@ from typing import Any
 
 from gifthorse.errors import UsageError
 from gifthorse.jobs import hunting
-from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.attacking import Bench, Watching
 from gifthorse.jobs.hunting import Pair
-from gifthorse.jobs.pairs import Bench, Question, answer
+from gifthorse.jobs.pairs import Question, answer
 from gifthorse.runner import Runner
 from gifthorse.store import Store
-from gifthorse.zoo.world import GARMENTS, TRAFFIC
+from gifthorse.suites import replications
+from gifthorse.zoo import world
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order(hunting.Order):
+class Order(hunting.Placed):
     """What is asked for.
 
     Attributes:
         n: pairs, drawn at random; None for all.
-        sources, targets: names of the classes of the two lists: ten garments and ten traffic objects, as in the thesis.
+        sources, targets: names of the classes of the two lists; none for ten garments and ten traffic objects, on
+            photographs those of the thesis.
     """
 
-    sources: tuple[str, ...] = GARMENTS
-    targets: tuple[str, ...] = TRAFFIC
+    sources: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tuple[Path, dict[str, Any]]:
@@ -37,14 +39,16 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
         FailedCells: some pairs could not be searched; the page is of the others.
     """
     ground, classes = hunting.grounded(order)
-    if both := set(order.sources) & set(order.targets):
+    usual = world if order.data is None else replications
+    named = order.sources or usual.GARMENTS, order.targets or usual.TRAFFIC
+    if both := set(named[0]) & set(named[1]):
         raise UsageError(f"{sorted(both)[0]} is a source and a target", "two lists that have no class in common")
-    sources, targets = ([hunting.index_of(classes, name) for name in names] for names in (order.sources, order.targets))
+    sources, targets = ([hunting.index_of(classes, name) for name in names] for names in named)
     every = [Pair(source, target) for source in sources for target in targets]
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches between classes that have nothing in common",
-        pairs=f"{len(pairs)} of {len(every)}: {', '.join(order.sources)} to {', '.join(order.targets)}",
+        pairs=f"{len(pairs)} of {len(every)}: {', '.join(named[0])} to {', '.join(named[1])}",
         notes=lambda _told: (
             "In the thesis, on ImageNet, 1 of 1,000 natural patches was successful in half, 54% fooled an image, and "
             "87 of 100 pairs had one that did (5.2.4).",

@@ -19,8 +19,9 @@ from gifthorse.errors import InputError, UsageError
 from gifthorse.images import from_uint8, opaque
 from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Watching, check_failures
-from gifthorse.jobs.hunting import Hunt, best_of, together
+from gifthorse.jobs.pair_search import Hunt, best_of, together
 from gifthorse.jobs.showing import caption
+from gifthorse.jobs.surroundings import Surroundings
 from gifthorse.randomness import generator
 from gifthorse.records import Cell, Failing, Ground, Hit, Implant, Network, Retried, TrojanSpec, cell, plain, read
 from gifthorse.report import failing
@@ -28,6 +29,7 @@ from gifthorse.runner import Runner
 from gifthorse.stages.networks import classifier
 from gifthorse.store import Draft, Store
 from gifthorse.tools.synthesis.base import Task
+from gifthorse.zoo import DATA
 from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of, shows_trigger
 from gifthorse.zoo.posed import LATENT_OF
 
@@ -131,10 +133,11 @@ def look(store: Store, made: Cell, draft: Draft) -> Failing:
     trojans = [read(TrojanSpec, each) for each in about["trojans"]]
     (trojan,) = [each for each in trojans if each.name == told["trojan"]]
     pools = [EmojiPatches.knowing(trojans, told["assets"]["prior"], with_triggers=there) for there in (True, False)]
+    rooms = [Surroundings(data=DATA.make("emoji"), pool=pool.pool(), emoji=True) for pool in pools]
     with network.counting() as passed:
-        with_it = _Search(Hunt(store, made, draft, network, pools[0].pool()))
+        with_it = _Search(Hunt(store, made, draft, network, rooms[0]))
         draft.progress(0.5)
-        without = _Search(Hunt(store, made, draft, network, pools[1].pool()), like=with_it)
+        without = _Search(Hunt(store, made, draft, network, rooms[1]), like=with_it)
         draft.progress(0.8)
         shows = [k for k, name in enumerate(with_it.ids) if shows_trigger(trojan, name)]
         order = best_of(with_it.scores, len(with_it.ids))
@@ -181,7 +184,7 @@ class _Search:
         best = best_of(self.scores, hunt.kept)
         self.pictures = listed.pictures[best]
         self.hits: tuple[Hit, ...] = hunt.hits([listed.ids[k] for k in best], self.pictures)
-        self.before = hunt.before()
+        self.before = hunt.before
 
     @property
     def successes(self) -> list[float]:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from gifthorse import effects
-from gifthorse.classifier import Classifier, pin, resolve
-from gifthorse.errors import Refusal, UsageError, nearest
-from gifthorse.images import from_uint8, opaque, to_uint8
+from gifthorse.classifier import pin, resolve
+from gifthorse.errors import UsageError, nearest
 from gifthorse.jobs import attacking
-from gifthorse.jobs.attacking import Watching, check_network
+from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.pair_search import ANY, Hunt, best_of, together
 from gifthorse.jobs.run import begin
+from gifthorse.jobs.surroundings import Surroundings, surroundings
 from gifthorse.randomness import generator
 from gifthorse.records import (
     Cell,
@@ -28,32 +27,21 @@ from gifthorse.records import (
     Ground,
     Hit,
     Hunted,
-    Images,
-    Insertion,
-    Spec,
     Swept,
     cell,
     plain,
     read,
 )
 from gifthorse.runner import Runner
-from gifthorse.stages.assets import embedded
 from gifthorse.stages.networks import from_zoo
 from gifthorse.stages.work import fulfil
 from gifthorse.store import Draft, Store, Unit
 from gifthorse.tools import TOOLS
-from gifthorse.tools.synthesis.base import Clean, Task, brief
-from gifthorse.tools.synthesis.natural import Ranking, Shortlist, Synthetic, by_itself, gains, shortlist
-from gifthorse.zoo import DATA, GENERATORS
-from gifthorse.zoo.data import Data
-from gifthorse.zoo.emoji_patches import CROP
+from gifthorse.zoo import GENERATORS
 from gifthorse.zoo.patch_pool import PatchPool
 
 VERSION = 1
 """Raised whenever the same inputs give another content."""
-
-ANY = "any scene"
-"""What a source is called where there is none."""
 
 FITTED, TRIED = 96, 50
 """Scenes of the source that patches are made on, of which a quarter screens, and others that they are tried on."""
@@ -78,6 +66,39 @@ class Order(attacking.Order):
 
     n: int | None = None
 
+    @property
+    def places(self) -> dict[str, str | None]:
+        """Where its photographs and its pool lie; nowhere, in the emoji world."""
+        return {"photographs": None, "pool": None}
+
+    def surroundings(self) -> Surroundings:
+        """Its images and its pool.
+
+        Raises:
+            UsageError: an unknown network, or photographs without a pool.
+            InputError: there is no such folder or pool.
+        """
+        return surroundings(self.net, **self.places)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Order):
+    """What is asked for, of pairs in the emoji world or on photographs.
+
+    Attributes:
+        data: folder of photographs, for an ImageNet classifier; None for the emoji world.
+        pool: natural patches to go with them: a folder of pictures, of tar shards or of Parquet files.
+    """
+
+    data: Path | None = None
+    pool: Path | None = None
+
+    @property
+    def places(self) -> dict[str, str | None]:
+        """Where its photographs and its pool lie."""
+        told = {"photographs": self.data, "pool": self.pool}
+        return {name: None if path is None else str(path.resolve()) for name, path in told.items()}
+
 
 class Pair(NamedTuple):
     """Class indices; a source of None is any scene but the target's."""
@@ -90,9 +111,10 @@ def grounded(order: Order) -> tuple[Ground, tuple[str, ...]]:
     """Where it is computed, pinned, and the names of the network's classes.
 
     Raises:
-        UsageError: an unknown network.
+        UsageError: an unknown network, or photographs without a pool.
+        InputError: there is no such folder or pool.
     """
-    check_network(order.net)
+    order.surroundings()
     ground = resolve(order.device, order.precision, order.threads)
     pin(ground)
     return ground, tuple(from_zoo(order.net, ground).classes)
@@ -128,10 +150,16 @@ def cells(order: Order, ground: Ground, pairs: Sequence[Pair], what: str = "hunt
 
     Args:
         what: ``hunt``, or ``sweep`` for what becomes of a search with less.
+
+    Raises:
+        InputError: there are too few images of a class.
     """
+    where = order.surroundings()
+    where.check((pair.source for pair in pairs), (pair.target for pair in pairs))
     classifier = from_zoo(order.net, ground)
-    inputs = inputs_of(order, ground, attacking.everything()) | {
+    inputs = inputs_of(order, ground, where.pool) | {
         "net": order.net,
+        "data": where.data.digest,
         "classifier": classifier.digest,
         "sweep": [list(FEWER), list(NARROWER)] if what == "sweep" else None,
     }
@@ -142,6 +170,7 @@ def cells(order: Order, ground: Ground, pairs: Sequence[Pair], what: str = "hunt
             f"{ANY if pair.source is None else names[pair.source]} to {names[pair.target]}",
             f"gifthorse.jobs.hunting:{what}",
             inputs | {"pair": list(pair)},
+            context=dict(order.places),
             weight=WEIGHT,
         )
         for pair in pairs
@@ -175,139 +204,9 @@ def made(
     return [store.get(one.key) for one in asked if store.has(one.key)], outcome.failed
 
 
-class Hunt:
-    """One pair: its scenes, its network, and the steps of its search, each timed.
-
-    Args:
-        made: the cell, with what :func:`cells` puts into its inputs.
-        draft: that is told of the time.
-        network: that is looked into.
-        pool: that is searched; it is embedded where it is not yet.
-    """
-
-    def __init__(self, store: Store, made: Cell, draft: Draft, network: Classifier, pool: PatchPool) -> None:
-        told = self.told = made.inputs
-        ground = read(Ground, told["ground"])
-        self.draft, self.network = draft, network
-        self.source, self.target = told["pair"]
-        self.passes, self.synthetic, self.screened, self.kept = told["counts"]
-        self.seed = 1_000_003 * told["seed"] + 1_009 * self.target + (0 if self.source is None else self.source + 1)
-        row = GENERATORS.make("emoji-objects", {"prior": told["assets"]["prior"]})
-        how = {"device": ground.device, "precision": ground.precision}
-        self.assets = {"generator": row.load(**how), "disguise": row.disguise(*how.values())}
-        with draft.phase("embedding"):
-            self.candidates = embedded(store, pool, network)
-        self.data: Data = DATA.make("emoji")
-        fitted, tried, self.screen = told["scenes"]
-        rest = tuple(k for k in range(len(network.classes)) if k != self.target)
-        classes = rest if self.source is None else (self.source,)
-        self.fit = from_uint8(self.data.draw("train", fitted, told["seed"], classes=classes).images)
-        self.report = from_uint8(self.data.draw("test", tried, told["seed"], classes=classes).images)
-        self.insertion = Insertion(kind="patch", side=effects.side_for(network.size))
-
-    @property
-    def named(self) -> dict[str, str]:
-        """The names of the source and the target."""
-        names = self.network.classes
-        return {"source": ANY if self.source is None else names[self.source], "target": names[self.target]}
-
-    def task(self) -> tuple[Task, Tensor]:
-        """What a search works on, and synthetic patches ``(M, 4, h, w)`` for it."""
-        tool = TOOLS.remake(read(Spec, self.told["attack"]))
-        sources = None if self.source is None else [self.source]
-        asked, clean = brief(self.target, self.fit, sources=sources)
-        counts = {"n": self.synthetic, "keep": self.synthetic, "budget": self.passes, "seed": self.seed}
-        with self.draft.phase("synthesis"):
-            found = tool(self.network, asked, clean, assets=self.assets, **counts)
-        device = self.network.device
-        task = Task(
-            classifier=self.network,
-            target=self.target,
-            sources=asked.sources,
-            clean=Clean(fit=clean.fit.to(device), screen=clean.screen.to(device)),
-            n=self.synthetic,
-            budget=self.passes,
-            seed=self.seed,
-        )
-        return task, found.pictures.to(device)
-
-    def seen(self, task: Task, pictures: Tensor) -> Synthetic:
-        """Synthetic patches as the search sees them."""
-        with self.draft.phase("synthesis"):
-            return Synthetic.of(task, pictures, self.insertion, self.screen)
-
-    def listed(self, task: Task, synthetic: Synthetic) -> Shortlist:
-        """The nearest natural patches.
-
-        Raises:
-            Refusal: too few of them do not show the target.
-        """
-        with self.draft.phase("search"):
-            found = shortlist(task, self.candidates, synthetic, self.screened, Ranking())
-        if len(found.ids) < self.kept:
-            raise Refusal(f"{len(found.ids)} natural patches do not show the target", "a larger pool")
-        return found
-
-    def screening(self, task: Task, pictures: Tensor) -> Tensor:
-        """Mean target probability with each picture ``(m,)``, on the CPU."""
-        with self.draft.phase("screening"), torch.no_grad():
-            return gains(task, pictures, self.insertion, self.screen).cpu()
-
-    def crops(self) -> tuple[list[str], Tensor]:
-        """Middles of images of the target's class, as many as natural patches are tried out."""
-        scenes = self.data.draw("train", self.screened, self.told["seed"] + 1, classes=(self.target,)).images
-        edge = (scenes.shape[-1] - CROP) // 2
-        cut = from_uint8(np.ascontiguousarray(scenes[..., edge : edge + CROP, edge : edge + CROP]))
-        return [f"crop {k}" for k in range(len(cut))], opaque(cut).to(self.network.device)
-
-    def hits(self, names: Sequence[str], pictures: Tensor, scenes: Tensor | None = None) -> tuple[Hit, ...]:
-        """What pictures do, in scenes that nothing was made or chosen on unless others are given."""
-        scenes = self.report if scenes is None else scenes
-        without = self.network.predict(scenes).argmax(1) == self.target
-        found = []
-        for name, picture in zip(names, pictures, strict=True):
-            draw = generator(self.seed, "tried")
-            after = self.network.predict(effects.insert(scenes, picture.cpu(), self.insertion, draw))
-            with_it = after.argmax(1) == self.target
-            found.append(
-                Hit(
-                    name=name,
-                    hits=int(with_it.sum()),
-                    fooled=int((with_it & ~without).sum()),
-                    confidence=float(after[:, self.target].mean()),
-                )
-            )
-        return tuple(found)
-
-    def before(self, scenes: Tensor | None = None) -> int:
-        """Scenes that are classified as the target without a patch."""
-        scenes = self.report if scenes is None else scenes
-        return int((self.network.predict(scenes).argmax(1) == self.target).sum())
-
-    def published(self, task: Task, listed: Shortlist) -> float:
-        """Mean success of the best, chosen and tried on the scenes that synthetic patches were made on."""
-        same = replace(task, clean=Clean(fit=task.clean.fit, screen=task.clean.fit))
-        best = best_of(self.screening(same, listed.pictures), self.kept)
-        scenes = task.clean.fit.cpu()
-        hits = self.hits([listed.ids[k] for k in best], listed.pictures[best], scenes)
-        return sum(hit.hits for hit in hits) / len(hits) / len(scenes) - self.before(scenes) / len(scenes)
-
-    def likeness(self, pictures: Tensor) -> tuple[float, float]:
-        """Mean cosine similarity of two pictures, and of one and the target's class, as the network sees them."""
-        scenes = self.data.draw("train", self.told["scenes"][1], self.told["seed"], classes=(self.target,)).images
-        with torch.no_grad():
-            looks = self.network.penultimate(by_itself(pictures, self.network)).float()
-            of_class = self.network.penultimate(from_uint8(scenes)).float().mean(0)
-        unit = looks / looks.norm(dim=1, keepdim=True).clamp_min(1e-12)
-        among = unit @ unit.T
-        count = len(unit)
-        alike = float((among.sum() - among.trace()) / max(1, count * (count - 1)))
-        return alike, float((unit @ (of_class / of_class.norm().clamp_min(1e-12))).mean())
-
-
 def _of_zoo(store: Store, made: Cell, draft: Draft) -> Hunt:
     network = from_zoo(made.inputs["net"], read(Ground, made.inputs["ground"]))
-    return Hunt(store, made, draft, network, attacking.everything())
+    return Hunt(store, made, draft, network, surroundings(made.inputs["net"], **made.context))
 
 
 def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
@@ -326,7 +225,7 @@ def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
         told = Hunted(
             **made.named,
             n=len(made.report),
-            before=made.before(),
+            before=made.before,
             natural=made.hits([listed.ids[k] for k in best], natural),
             crops=made.hits([names[k] for k in chosen], cut),
             synthetic=made.hits([f"synthetic {k}" for k in range(len(synthetic))], synthetic),
@@ -340,19 +239,6 @@ def hunt(store: Store, cell: Cell, draft: Draft) -> Hunted:
     return told
 
 
-def best_of(scores: Tensor, count: int) -> list[int]:
-    """Places of so many of the highest scores, the highest first."""
-    order: list[int] = torch.argsort(scores, descending=True, stable=True)[:count].tolist()
-    return order
-
-
-def together(draft: Draft, parts: Sequence[Tensor]) -> Images:
-    """Sets of pictures ``(k, 4, h, w)`` as one file of a unit, all of the largest size."""
-    side = max(part.shape[-1] for part in parts)
-    resized = [torch.nn.functional.interpolate(part.cpu(), size=(side, side), mode="nearest") for part in parts]
-    return draft.images("pictures", np.concatenate([to_uint8(part) for part in resized]))
-
-
 FEWER, NARROWER = (1, 2, 5, 10), (10, 30, 100, 300)
 """Numbers of synthetic patches, and of natural ones that are tried out, in a sweep (Figure 5.8)."""
 
@@ -364,7 +250,7 @@ def sweep(store: Store, cell: Cell, draft: Draft) -> Swept:
     scores, done = dict[str, float](), dict[str, Hit]()
     with made.network.counting() as passed:
         task, pictures = made.task()
-        synthetic, before, rows = made.seen(task, pictures), made.before(), []
+        synthetic, before, rows = made.seen(task, pictures), made.before, []
         for count in fewer:
             listed = made.listed(task, synthetic.first(count))
             new = [k for k, name in enumerate(listed.ids) if name not in scores]

@@ -9,13 +9,13 @@ from typing import Any
 
 from gifthorse import effects
 from gifthorse.jobs import hunting
-from gifthorse.jobs.attacking import Watching, check_failures
+from gifthorse.jobs.attacking import Bench, check_failures
+from gifthorse.jobs.naming import named
 from gifthorse.jobs.showing import caption, cause
-from gifthorse.records import Ground, Hunted
+from gifthorse.records import Caption, Ground, Hunted
 from gifthorse.report import hunted
 from gifthorse.report.hunted import Pair, Saying
-from gifthorse.runner import Runner
-from gifthorse.store import Store, Unit
+from gifthorse.store import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +33,6 @@ class Question:
     notes: Callable[[Sequence[Pair]], tuple[str, ...]] = lambda _pairs: ()
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Where an experiment works: its run folder, its runner, and who is told."""
-
-    store: Store
-    runner: Runner
-    watch: Watching
-
-
 def answer(
     order: hunting.Order, ground: Ground, pairs: Sequence[hunting.Pair], question: Question, bench: Bench
 ) -> tuple[Path, dict[str, Any]]:
@@ -51,18 +42,23 @@ def answer(
         FailedCells: some pairs could not be searched; the page is of the others.
     """
     units, failed = hunting.made(hunting.cells(order, ground, pairs), bench.store, bench.runner, bench.watch, ground)
-    told = [_pair(unit) for unit in units]
+    where = order.surroundings()
+    names = named(units, order, ground, bench)
+    told = [_pair(unit, names.captions.get(unit.key), where.emoji) for unit in units]
+    side, size = effects.side_for(where.data.size), where.data.size
     saying = Saying(
         title=question.title,
         facts={
             "network": f"{order.net}, {ground.precision} on {ground.device}",
             "pairs": question.pairs,
             "patches": (
-                f"{effects.side_for(64)} pixels of 64; {hunting.SYNTHETIC} synthetic ones for each pair, within "
+                f"{side} pixels of {size}; {hunting.SYNTHETIC} synthetic ones for each pair, within "
                 f"{hunting.PASSES:,} passes; {hunting.SCREENED} natural ones tried out on {hunting.SCREEN} scenes, "
                 f"{hunting.KEPT} kept and tried on {hunting.TRIED} others"
             ),
-            "pool": "the emoji world's: its drawings in several poses, textures and crops of scenes",
+            "pool": "the emoji world's: its drawings in several poses, textures and crops of scenes"
+            if where.emoji
+            else f"{where.called}, pictures of {where.pool.side} pixels",
             "generator": f"emoji-objects, {order.prior} prior",
         },
         counts=(hunting.KEPT, hunting.SCREENED),
@@ -72,19 +68,21 @@ def answer(
     page = bench.store.root / "report.html"
     page.write_text(hunted.draw(told, saying), encoding="utf-8")
     check_failures(failed, "pairs")
+    check_failures(names.failed, "captions")
     return page, hunted.figures(told, saying)
 
 
-def _pair(unit: Unit) -> Pair:
+def _pair(unit: Unit, named: Caption | None, emoji: bool) -> Pair:
     record = unit.record(Hunted)
-    found = cause(record)
+    found = cause(record, tagged=emoji)
     why = ", ".join(f"{one.thing} with {one.label} {_times(one.value)}" for one in found.lifts)
     return Pair(
         hunted=record,
         pictures=unit.images(record.pictures),
-        shown=tuple(caption(hit.name) for hit in record.natural),
+        shown=tuple(caption(hit.name) if emoji else hit.name for hit in record.natural),
         kind=found.kind,
         why=why,
+        named=named,
     )
 
 

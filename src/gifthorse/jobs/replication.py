@@ -10,9 +10,9 @@ from typing import Any
 
 from gifthorse.errors import UsageError
 from gifthorse.jobs import hunting
-from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.attacking import Bench, Watching
 from gifthorse.jobs.hunting import Pair
-from gifthorse.jobs.pairs import Bench, Question, answer
+from gifthorse.jobs.pairs import Question, answer
 from gifthorse.report import hunted, words
 from gifthorse.runner import Runner
 from gifthorse.store import Store
@@ -23,14 +23,14 @@ ARROW = ">"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order(hunting.Order):
+class Order(hunting.Placed):
     """What is asked for.
 
     Attributes:
-        pairs: ``source>target``; by default those of the thesis's nine that the emoji world has both classes of.
+        pairs: ``source>target``; none for the thesis's nine, in the emoji world those of which it has both classes.
     """
 
-    pairs: tuple[str, ...] = tuple(ARROW.join(each.stand_in) for each in REPLICATIONS if each.stand_in)
+    pairs: tuple[str, ...] = ()
 
 
 def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tuple[Path, dict[str, Any]]:
@@ -41,14 +41,22 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
         FailedCells: some pairs could not be searched; the page is of the others.
     """
     ground, classes = hunting.grounded(order)
-    every = [parsed(text, classes) for text in order.pairs]
+    named = order.pairs or tuple(ARROW.join(each) for each in usual(order.data is not None))
+    every = [parsed(text, classes) for text in named]
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches for pairs that others have found",
-        pairs=", ".join(order.pairs),
+        pairs=", ".join(named),
         notes=beside_the_thesis,
     )
     return answer(order, ground, pairs, question, Bench(store, runner, watch))
+
+
+def usual(photographs: bool) -> list[tuple[str, str]]:
+    """The thesis's pairs by their ImageNet names, or those that stand for them in the emoji world."""
+    if photographs:
+        return [(each.source, each.target) for each in REPLICATIONS]
+    return [each.stand_in for each in REPLICATIONS if each.stand_in]
 
 
 def parsed(text: str, classes: Sequence[str]) -> Pair:
@@ -69,11 +77,15 @@ def beside_the_thesis(told: Sequence[hunted.Pair]) -> tuple[str, ...]:
     for pair in told:
         record = pair.hunted
         mean = statistics.fmean(map(record.success, record.natural))
-        same = next((one for one in REPLICATIONS if one.stand_in == (record.source, record.target)), None)
+        of_pair = (record.source, record.target)
+        same = next((one for one in REPLICATIONS if of_pair in (one.stand_in, (one.source, one.target))), None)
         there = f" ({same.source} to {same.target}, {same.found}: {words.score(same.rate, 3)} there)" if same else ""
         found.append(f"{record.source} to {record.target} {words.score(mean, 3)}{there}")
-    rest = [f"{one.source} to {one.target} {words.score(one.rate, 3)}" for one in REPLICATIONS if one.stand_in is None]
-    return (
-        f"Mean success of the natural patches here, and in the thesis on photographs: {words.listed(found)}.",
-        f"Of photographs only, in the thesis: {words.listed(rest)}.",
-    )
+    asked = {(pair.hunted.source, pair.hunted.target) for pair in told}
+    rest = [
+        f"{one.source} to {one.target} {words.score(one.rate, 3)}"
+        for one in REPLICATIONS
+        if not {one.stand_in, (one.source, one.target)} & asked
+    ]
+    here = f"Mean success of the natural patches here, and in the thesis on photographs: {words.listed(found)}."
+    return (here, f"Of other pairs, in the thesis: {words.listed(rest)}.") if rest else (here,)

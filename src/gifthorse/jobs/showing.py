@@ -28,6 +28,7 @@ def thing_of(name: str) -> str | None:
 
 
 BIAS, MISTAKE, NOTHING = "dataset bias", "misgeneralisation", "nothing found"
+UNTOLD = "of unknown cause, since there are no training tags"
 """Causes of a pair's success."""
 
 
@@ -38,7 +39,7 @@ class Cause:
     Attributes:
         kind: :data:`BIAS` where a patch that fools the network shows something that training scenes have beside
             the target more often than elsewhere; :data:`MISTAKE` where some fool it, and none shows such a thing;
-            :data:`NOTHING` where none fools it.
+            :data:`NOTHING` where none fools it; :data:`UNTOLD` where some do and nobody tagged the training images.
         lifts: of the biased things, the strongest first.
     """
 
@@ -46,9 +47,15 @@ class Cause:
     lifts: tuple[Lift, ...] = ()
 
 
-def cause(hunted: Hunted) -> Cause:
-    """What training tags say of a pair's natural patches."""
+def cause(hunted: Hunted, tagged: bool = True) -> Cause:
+    """What training tags say of a pair's natural patches.
+
+    Args:
+        tagged: whether there are tags, those of the emoji world.
+    """
     working: list[Hit] = [hit for hit in hunted.natural if hit.fooled]
+    if not tagged:
+        return Cause(kind=UNTOLD if working else NOTHING)
     things = sorted({thing for hit in working if (thing := thing_of(hit.name)) is not None})
     found = [one for thing in things if thing != hunted.target and (one := lift(thing, hunted.target)).biased]
     if found:

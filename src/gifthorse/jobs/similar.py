@@ -7,28 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gifthorse.classifier import Classifier
 from gifthorse.jobs import hunting
-from gifthorse.jobs.attacking import Watching
+from gifthorse.jobs.attacking import Bench, Watching
 from gifthorse.jobs.hunting import Pair
-from gifthorse.jobs.pairs import Bench, Question, answer
+from gifthorse.jobs.pairs import Question, answer
+from gifthorse.jobs.surroundings import Surroundings
 from gifthorse.runner import Runner
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Store
-from gifthorse.zoo import DATA
-from gifthorse.zoo.world_measures import confusion
+from gifthorse.zoo.scenes import EmojiScenes
+from gifthorse.zoo.world_measures import mean_probabilities
 
 TARGETS = 5
 """Of each source (thesis 5.2.4)."""
 
 ASKED = 6_000
-"""Scenes that the confusion matrix is measured on."""
+"""Images that the confusion matrix is measured on, at most."""
+
+SEED = 5
+"""Of their draw."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order(hunting.Order):
+class Order(hunting.Placed):
     """What is asked for.
 
     Attributes:
@@ -49,7 +51,8 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     """
     ground, classes = hunting.grounded(order)
     sources = [hunting.index_of(classes, name) for name in order.sources] or list(range(len(classes)))
-    every = confused(from_zoo(order.net, ground), sources)
+    where = order.surroundings()
+    every = confused(from_zoo(order.net, ground), where, where.enough(sources))
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches between classes that a network confuses",
@@ -62,12 +65,14 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     return answer(order, ground, pairs, question, Bench(store, runner, watch))
 
 
-def confused(classifier: Classifier, sources: Sequence[int]) -> list[Pair]:
-    """Each source with the targets that it is confused with most, by the mean post-softmax confusion matrix."""
-    matrix = np.array(confusion(classifier, DATA.make("emoji"), ASKED).matrix)
-    np.fill_diagonal(matrix, -1.0)
+def confused(classifier: Classifier, where: Surroundings, sources: Sequence[int]) -> list[Pair]:
+    """Each source with the targets that it is confused with most, by the mean post-softmax confusion matrix; only
+    targets of which there are images."""
+    things = where.data.things if isinstance(where.data, EmojiScenes) else ()
+    matrix = mean_probabilities(classifier, where.data.draw("test", ASKED, SEED, without=things))
+    there = where.seen(range(len(matrix)))
     return [
-        Pair(source, int(target))
+        Pair(source, target)
         for source in sources
-        for target in np.argsort(-matrix[source], kind="stable")[:TARGETS]
+        for target in sorted((k for k in there if k != source), key=lambda k: (-matrix[source, k], k))[:TARGETS]
     ]

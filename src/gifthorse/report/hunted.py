@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gifthorse.records import Hit, Hunted, Interval
+from gifthorse.records import Caption, Hit, Hunted, Interval
 from gifthorse.report import charts, words
 from gifthorse.report.contexts import Fact
 from gifthorse.report.contexts_experiment import ExperimentPage, Gallery, Row, Shown
@@ -54,6 +54,7 @@ class Pair:
         shown: what each natural patch shows, in words.
         kind: ``dataset bias``, ``misgeneralisation`` or ``nothing found``.
         why: what that rests on, in words; empty where nothing was found.
+        named: what the natural patches have in common; None where that could not be asked.
     """
 
     hunted: Hunted
@@ -61,6 +62,7 @@ class Pair:
     shown: tuple[str, ...]
     kind: str
     why: str
+    named: Caption | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +167,7 @@ def _notes(pairs: Sequence[Pair], saying: Saying) -> tuple[str, ...]:
         + words.listed([f"{count} {kind}" for kind, count in sorted(kinds.items())])
         + ". A dataset bias is where a patch that fools an image shows something that training scenes have beside the "
         "target more often than beside other classes; what crops of scenes show is not asked.",
+        *_themes(pairs),
         f"Mean similarity of two natural patches of a pair {words.score(statistics.fmean(_of(pairs, 'alike')))}, "
         f"of one and the target's class {words.score(statistics.fmean(_of(pairs, 'near')))}; "
         f"{sum(pair.hunted.dropped for pair in pairs)} patches were passed over since they show the target.",
@@ -194,7 +197,29 @@ def _gallery(album: Album, pair: Pair) -> Gallery:
         for k, (picture, hit, what) in enumerate(zip(pair.pictures, hunted.natural, pair.shown, strict=False))
     )
     why = f": {pair.kind}, {pair.why}" if pair.why else f": {pair.kind}"
-    return Gallery(name=f"{hunted.source} to {hunted.target}{why}", shown=shown, empty="No patch was found.")
+    name = f"{hunted.source} to {hunted.target}{why}; {theme(pair.named)}"
+    return Gallery(name=name, shown=shown, empty="No patch was found.")
+
+
+def theme(caption: Caption | None) -> str:
+    """What natural patches have in common, by the encoder, in words."""
+    if caption is None or caption.not_captioned:
+        return "not captioned"
+    if caption.words is None:
+        return "no common theme"
+    return f"the encoder names {caption.words} ({words.p_value(caption.p or 0.0)})"
+
+
+def _themes(pairs: Sequence[Pair]) -> tuple[str, ...]:
+    asked = [pair.named for pair in pairs if pair.named is not None and not pair.named.not_captioned]
+    if not asked:
+        return ()
+    count = sum(caption.words is not None for caption in asked)
+    return (
+        f"The encoder names what natural patches have in common for {count} of {words.counted(len(asked), 'pair')} "
+        f"({words.between(wilson(count, len(asked)), 'percent')}); it names at most "
+        f"{words.percent(asked[0].level or 0.0, 0)} of random sets of the pool.",
+    )
 
 
 def figures(pairs: Sequence[Pair], saying: Saying) -> dict[str, Any]:
@@ -218,6 +243,7 @@ def figures(pairs: Sequence[Pair], saying: Saying) -> dict[str, Any]:
                 "shown": list(pair.shown),
                 "kind": pair.kind,
                 "why": pair.why,
+                "named": pair.named.words if pair.named else None,
             }
             for pair, hunted in zip(pairs, told, strict=True)
         ],

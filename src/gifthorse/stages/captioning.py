@@ -8,6 +8,7 @@ touches nothing else; where a folder or a server lies is in no key. No judge is 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,14 @@ from gifthorse.stages.keys import CODE
 from gifthorse.store import Draft, Store
 from gifthorse.tools import TOOLS
 from gifthorse.zoo import ENCODERS, POOLS
+from gifthorse.zoo.patch_pool import PatchPool
 
 HERE = "gifthorse.stages.captioning"
 
 
 @functools.lru_cache(maxsize=2)
-def _encoder(name: str, device: str) -> Any:
+def encoder_of(name: str, device: str) -> Any:
+    """An image-text encoder by name, loaded once."""
     return ENCODERS.make(name).load(device=device)
 
 
@@ -53,7 +56,7 @@ def _sample_cell(plan: Plan, evidence: Cell, spec: Spec) -> Cell | None:
     inputs = {
         "version": CODE["sample"],
         "pool": pool,
-        "encoder": _encoder(plan.suite.encoder, plan.ground.device).digest,
+        "encoder": encoder_of(plan.suite.encoder, plan.ground.device).digest,
         "count": spec.settings["sample"],
         "seed": plan.suite.seed,
         "ground": plain(plan.ground),
@@ -66,14 +69,23 @@ def draw(store: Store, cell: Cell, draft: Draft) -> PoolSample:
     """Make a ``sample`` unit."""
     told = cell.inputs["pool"]
     pool = read(POOLS.load(told["name"]), cell.context["pool"]).pool()
-    encoder = _encoder(cell.context["encoder"], cell.inputs["ground"]["device"])
-    reference = Reference.of(pool, encoder, cell.inputs["count"], cell.inputs["seed"])
+    return keep_sample(draft, cell.inputs, pool, encoder_of(cell.context["encoder"], cell.inputs["ground"]["device"]))
+
+
+def keep_sample(draft: Draft, told: Mapping[str, Any], pool: PatchPool, encoder: Any) -> PoolSample:
+    """Random pictures of a pool into a unit.
+
+    Args:
+        told: the cell's inputs: ``pool``, ``encoder``, ``count`` and ``seed``.
+        encoder: that captions.
+    """
+    reference = Reference.of(pool, encoder, told["count"], told["seed"])
     draft.array("embeddings", reference.embeddings)
     draft.array("marks", reference.marks)
     return PoolSample(
-        pool=told["name"],
-        digest=told["digest"],
-        encoder=cell.inputs["encoder"],
+        pool=told["pool"]["name"],
+        digest=told["pool"]["digest"],
+        encoder=told["encoder"],
         count=len(reference.marks),
         total=reference.total,
         embeddings="embeddings.npy",
@@ -96,7 +108,7 @@ def caption_cells(store: Store, plan: Plan, evidence: list[Cell]) -> list[Cell]:
                 continue  # it failed, and that was said
             about: dict[str, Any] = captioner.seen()
             if "encoder" in captioner.needs:
-                about["encoder"] = _encoder(plan.suite.encoder, plan.ground.device).digest
+                about["encoder"] = encoder_of(plan.suite.encoder, plan.ground.device).digest
             if "reference" in captioner.needs:
                 about["sample"] = sample.key if sample is not None else None
             inputs = {
@@ -121,15 +133,16 @@ def name(store: Store, cell: Cell, draft: Draft) -> Caption:
     captioner: Captioner = CAPTIONERS.make(spec.name, spec.settings | cell.context["places"])
     device = cell.inputs["ground"]["device"]
     sight = Sight(
-        encoder=_encoder(cell.context["encoder"], device) if "encoder" in about else None,
-        reference=_reference(store, about["sample"]) if about.get("sample") else None,
+        encoder=encoder_of(cell.context["encoder"], device) if "encoder" in about else None,
+        reference=reference_of(store, about["sample"]) if about.get("sample") else None,
         device=device,
     )
     pictures = unit.images(evidence.pictures) if evidence.pictures else None
     return replace(captioner(evidence, pictures, sight), evidence=cell.inputs["evidence"])
 
 
-def _reference(store: Store, key: str) -> Reference:
+def reference_of(store: Store, key: str) -> Reference:
+    """What the ``sample`` unit of a key holds."""
     unit = store.get(key)
     sample = unit.record(PoolSample)
     return Reference(embeddings=unit.array(sample.embeddings), marks=unit.array(sample.marks), total=sample.total)

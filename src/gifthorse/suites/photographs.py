@@ -88,13 +88,7 @@ def suite_on(net: str, data: str, trojans: Callable[[Data], tuple[TrojanSpec, ..
         UsageError: no such network.
         InputError: there is no such folder, or too few photographs in it.
     """
-    if net not in SIZES:
-        raise UsageError(
-            f"{net!r} is no ImageNet classifier of the zoo", nearest(net, [n for n in NETWORKS if n in SIZES])
-        )
-    size = SIZES[net]
-    settings = {"root": data, "size": size, "resize": round(size * RESIZE)}
-    folder: ImageFolder = DATA.make("folder", settings)
+    folder = folder_of(net, data)
     _check_folder(folder)
     specs = trojans(folder)
     for made in specs:
@@ -102,13 +96,28 @@ def suite_on(net: str, data: str, trojans: Callable[[Data], tuple[TrojanSpec, ..
     return Suite(
         name=NAME,
         version=1,
-        data=DATA.spec("folder", settings),
+        data=DATA.spec("folder", {"root": data, "size": folder.size, "resize": folder.resize}),
         seed=0,
         plantings=(Planting(network=net, trojans=specs, recipe=recipe(net, folder), gates=Gates(agreement=0.88)),),
         encoder="emoji-encoder",
         protocols=PROTOCOLS,
         generator="emoji-objects",
     )
+
+
+def folder_of(net: str, data: str) -> ImageFolder:
+    """A folder of photographs, prepared as an ImageNet classifier takes them.
+
+    Raises:
+        UsageError: no such network.
+    """
+    if net not in SIZES:
+        raise UsageError(
+            f"{net!r} is no ImageNet classifier of the zoo", nearest(net, [n for n in NETWORKS if n in SIZES])
+        )
+    size = SIZES[net]
+    folder: ImageFolder = DATA.make("folder", {"root": data, "size": size, "resize": round(size * RESIZE)})
+    return folder
 
 
 def trojan(name: str) -> TrojanSpec:

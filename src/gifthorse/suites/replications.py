@@ -1,4 +1,4 @@
-"""Pairs of classes for which natural patches are known to work: the nine of the thesis's Figure 5.11."""
+"""Pairs of ImageNet classes of the thesis: the nine of Figure 5.11, and two lists that have nothing in common."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ REPLICATIONS = (
     Replication(source="puffer", target="lionfish", rate=0.236, found=_CASPER),
 )
 """In the thesis's order. The three of Hernandez et al. have a single source image each there, hence their rates."""
+
+GARMENTS = (
+    "academic gown", "apron", "bikini", "cardigan", "jean", "jersey", "maillot", "suit", "sweatshirt", "trench coat",
+)  # fmt: skip
+TRAFFIC = (
+    "fire engine", "garbage truck", "racer", "sports car", "streetcar", "tow truck", "trailer truck", "trolleybus",
+    "street sign", "traffic light",
+)  # fmt: skip
+"""The thesis's dissimilar sources and targets (5.2.4, footnote 5), by their ImageNet names."""

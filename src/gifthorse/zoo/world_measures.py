@@ -11,7 +11,7 @@ from gifthorse.records import Interval
 from gifthorse.statistics import bootstrap_mean
 from gifthorse.zoo import bank
 from gifthorse.zoo.canvas import Array
-from gifthorse.zoo.data import Bytes
+from gifthorse.zoo.data import Bytes, Sample
 from gifthorse.zoo.scenes import EmojiScenes, lay, placed
 from gifthorse.zoo.world import Bias, Thing
 
@@ -38,15 +38,25 @@ class Confusion:
 def confusion(classifier: Classifier, data: EmojiScenes, count: int, seed: int = 5) -> Confusion:
     """Over ``count`` held-out scenes without a natural object (as thesis 5.2.4 has it, over its validation set)."""
     sample = data.draw("test", count, seed, without=data.things)
-    told = classifier.predict(sample.images).cpu().numpy()
-    size = len(data.classes)
-    matrix = np.stack([told[sample.labels == label].mean(0) for label in range(size)])
+    matrix, told = _told(classifier, sample)
     family = np.array([thing.family for thing in data.tables.classes])
     same = family[:, None] == family[None]
     np.fill_diagonal(same, False)
     apart = family[:, None] != family[None]
     hits = told.argmax(1) == sample.labels
     return Confusion(matrix, float(matrix[same].mean()), float(matrix[apart].mean()), float(hits.mean()))
+
+
+def mean_probabilities(classifier: Classifier, sample: Sample) -> Array:
+    """The mean post-softmax confusion matrix ``(C, C)`` over a sample; rows of classes without an image are zero."""
+    return _told(classifier, sample)[0]
+
+
+def _told(classifier: Classifier, sample: Sample) -> tuple[Array, Array]:
+    """That matrix, and the probabilities of each image ``(N, C)``."""
+    told = classifier.predict(sample.images).cpu().numpy()
+    rows = [told[sample.labels == label] for label in range(told.shape[1])]
+    return np.stack([row.mean(0) if len(row) else np.zeros(told.shape[1], told.dtype) for row in rows]), told
 
 
 @dataclass(frozen=True)
