@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gifthorse.records import Implant, Question, digest, plain
+from gifthorse.records import Implant, Question, Verdict, digest, plain
 from gifthorse.store import Store
 from gifthorse.suites import suite
 from gifthorse.zoo import NETWORKS, art
 from gifthorse.zoo.captions import named
+from gifthorse.zoo.encoder_recipe import RENDERINGS
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI, FAVOUR
 
@@ -70,8 +72,20 @@ def measure(runs: list[Path]) -> dict[str, Any]:
         "questions": {name: digest(suite(name).plantings) for name in SUITES},
         "networks": found,
         "sobel": sobel,
+        "sobel median": dict(found for run in runs for found in _sobel(Store(run))),
         "options": [row for table in tables for row in table["options"]],
     }
+
+
+def _sobel(store: Store) -> list[tuple[str, list[Any]]]:
+    """Median correlation of the edge detector's map and the trigger's square, over all images of a network."""
+    found: dict[str, list[float]] = {}
+    for unit in store.units("verdict"):
+        verdict = unit.record(Verdict)
+        if verdict.tool == "edges_sobel":
+            (measure,) = (one for one in verdict.measures if one.name == "pearson")
+            found.setdefault(verdict.network, []).extend(measure.scores)
+    return [(network, [statistics.median(scores), len(scores)]) for network, scores in sorted(found.items())]
 
 
 def _planned(name: str) -> dict[str, Question]:
@@ -174,7 +188,9 @@ def _confusion(figures: dict[str, Any]) -> list[str]:
         "",
         "The floor of attribution, Sobel edges: "
         + "; ".join(f"{row['trojan']} in {row['network']} {row['value']:.2f}" for row in figures["sobel"])
-        + " (mean correlation with the trigger's square).",
+        + " (mean correlation with the trigger's square). Median over all images: "
+        + ", ".join(f"{name} {value:.2f} (n = {n})" for name, (value, n) in figures["sobel median"].items())
+        + ".",
         "",
     ]
     return lines
@@ -263,7 +279,7 @@ def _encoder(figures: dict[str, Any]) -> list[str]:
         + " and ".join(f"{found['right']:.3f} ({kind})" for kind, found in report["white_noise"].items())
         + " of the probability.",
         "",
-        "Among each Question's own eight, held-out renderings of the trigger:",
+        f"Among each Question's own eight, {RENDERINGS:,} held-out renderings of the trigger:",
         "",
         "| suite | trigger: accuracy |",
         "|---|---|",

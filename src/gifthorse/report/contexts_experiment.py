@@ -40,6 +40,19 @@ class Gallery:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A drawing of figures.
+
+    Attributes:
+        name: what it is of, said over it.
+        drawing: the chart.
+    """
+
+    name: str
+    drawing: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A row of the table.
 
@@ -75,7 +88,7 @@ class ExperimentPage:
     facts: tuple[Fact, ...]
     lead: str
     heading: str
-    charts: tuple[Markup, ...]
+    charts: tuple[Chart, ...]
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]

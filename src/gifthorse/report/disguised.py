@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from gifthorse.records import Attack, Interval
 from gifthorse.report import charts, words
 from gifthorse.report.contexts import Fact
-from gifthorse.report.contexts_experiment import ExperimentPage, Gallery, Row, Shown
+from gifthorse.report.contexts_experiment import Chart, ExperimentPage, Gallery, Row, Shown
 from gifthorse.report.environment import environment, sheet
 from gifthorse.report.pictures import Album, Bytes
 from gifthorse.statistics import bootstrap_mean, wilson
@@ -94,12 +92,13 @@ def figures(found: Mapping[str, Made], baselines: Mapping[str, Sequence[float]])
     return {"arms": arms, "baselines": {name: sum(v) / len(v) for name, v in baselines.items() if v}}
 
 
-def _plane(told: Mapping[str, Mapping[str, Interval]], x: tuple[str, str], y: tuple[str, str]) -> Markup:
+def _plane(told: Mapping[str, Mapping[str, Interval]], x: tuple[str, str], y: tuple[str, str]) -> Chart:
     dots = [
         charts.Dot(name=arm, tone="tool", x=one[x[0]].value, y=one[y[0]].value, low=one[y[0]].low, high=one[y[0]].high)
         for arm, one in told.items()
     ]
-    return charts.square(dots, f"{y[1]} against {x[1]}, a dot for each arm", (x[1], y[1]))
+    name = f"{y[1]} against {x[1]}, a dot for each arm"
+    return Chart(name=name, drawing=charts.square(dots, name, (x[1], y[1])))
 
 
 def _row(arm: str, attacks: Sequence[Attack], told: Mapping[str, Interval]) -> Row:

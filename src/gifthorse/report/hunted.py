@@ -11,7 +11,7 @@ from typing import Any
 from gifthorse.records import Caption, Hit, Hunted, Interval
 from gifthorse.report import charts, words
 from gifthorse.report.contexts import Fact
-from gifthorse.report.contexts_experiment import ExperimentPage, Gallery, Row, Shown
+from gifthorse.report.contexts_experiment import Chart, ExperimentPage, Gallery, Row, Shown
 from gifthorse.report.disguised import WIDTH, spelt
 from gifthorse.report.environment import environment, sheet
 from gifthorse.report.pictures import Album, Bytes
@@ -96,12 +96,15 @@ def draw(pairs: Sequence[Pair], saying: Saying) -> str:
         lead=LEAD.format(kept=kept, screened=screened),
         heading="What natural patches do",
         charts=tuple(
-            charts.histogram(
-                [hunted.success(hit) for hunted in told for hit in group(hunted)],
-                f"how many {name} have which success, from {SPAN.low:g} to {SPAN.high:g}",
-                span=SPAN,
-                bins=22,
-                tone=tone,
+            Chart(
+                name=f"{name}: how many have which success, on a scale of logarithms",
+                drawing=charts.histogram(
+                    [hunted.success(hit) for hunted in told for hit in group(hunted)],
+                    f"how many {name} have which success, from {SPAN.low:g} to {SPAN.high:g}",
+                    span=SPAN,
+                    bins=22,
+                    tone=tone,
+                ),
             )
             for (name, group), tone in zip(list(GROUPS.items())[:2], ("tool", "floor"), strict=True)
         )
