@@ -13,7 +13,7 @@ where the machine multiplies it in hardware. All contenders run one after anothe
 - ``screening``: patches tried out in images, as snafue does. ``one_by_one``: a patch and an image at a time, in the
   precision that is faster for that; of fewer pairs, in seconds for each. ``over_bare``: over the module on as many
   images that are ready.
-- ``decades``: seconds to embed pools of four sizes by ``emoji-resnet``, to search them for ten queries, and to screen.
+- ``decades``: seconds to embed pools of five sizes by ``emoji-resnet``, to search them for ten queries, and to screen.
 - ``index``: FAISS' IVF-PQ over the largest pool of benchmarks/search.py: time to make it, its recall, and a search.
 
 docs/pools.md is made from the results, by scripts/write-pools.
@@ -257,12 +257,16 @@ def screening(setup: Setup) -> dict[str, Any]:
 # -- the size of the pool ---------------------------------------------------------------------------------------------
 
 
+DECADES = (SIZES[0] // 10, *SIZES)
+"""Sizes of pools, from one to another four decades apart."""
+
+
 def decades(quick: bool) -> list[dict[str, Any]]:
     """Embedding, search and screening for pools of four sizes."""
     net, found = network("emoji-resnet", HALF), []
     patches = torch.rand(K, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     insertion, asked = Insertion(kind="patch", side=18), task(net, IMAGES)
-    for size in SIZES[:1] if quick else SIZES:
+    for size in DECADES[:2] if quick else DECADES:
         with tempfile.TemporaryDirectory() as folder, torch.no_grad():
             candidates = Candidates(ready(size, net.size), Path(folder))
             embed = seconds(lambda candidates=candidates: candidates.embed(net))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,8 @@ Of the memory, what is not mapped from files, which any other process may have b
 
 Four decades of pool size, `emoji-resnet`, pictures of 64 x 64 that are decoded, {k} patches screened in {images}
 images:
+
+![Seconds to embed, to search and to screen, by the size of the pool, both on scales of logarithms](pools.svg)
 
 | pictures | embedding | search, {queries} queries | screening |
 |---|---|---|---|
@@ -133,6 +137,42 @@ def page() -> str:
 
 DIMENSIONS = 2_048
 """Of the vectors of benchmarks/search.py."""
+
+
+WIDE, TALL, LEFT, RIGHT, TOP, FOOT = 640, 340, 64, 96, 16, 44
+COLOURS = {"embed": "#1f6a78", "search": "#b5303e", "screen": "#8a6d1f"}
+NAMES = {"embed": "embedding", "search": f"search, {QUERIES} queries", "screen": "screening"}
+
+
+def chart(decades: list[dict[str, Any]]) -> str:
+    """Seconds of each part by the pool's size, as SVG on a ground of its own, so that it is read in any theme."""
+    sizes = [one["pictures"] for one in decades]
+    every = [one[part] for one in decades for part in NAMES]
+    x, y = _axis(sizes, LEFT, WIDE - RIGHT), _axis(every, TALL - FOOT, TOP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {TALL}" role="img" '
+        'font-family="sans-serif" font-size="12" fill="#333">',
+        f'<rect width="{WIDE}" height="{TALL}" fill="#fbfaf6"/>',
+    ]
+    for power in range(math.floor(math.log10(min(every))), math.ceil(math.log10(max(every))) + 1):
+        parts.append(f'<path d="M{LEFT} {y(10**power):.1f}H{WIDE - RIGHT}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y(10**power) + 4:.1f}" text-anchor="end">{10**power:g} s</text>')
+    for size in sizes:
+        parts.append(f'<text x="{x(size):.1f}" y="{TALL - FOOT + 18}" text-anchor="middle">{size:,}</text>')
+    parts.append(f'<text x="{(LEFT + WIDE - RIGHT) / 2}" y="{TALL - 8}" text-anchor="middle">pictures</text>')
+    for part, name in NAMES.items():
+        at = [(x(one["pictures"]), y(one[part])) for one in decades]
+        line = " ".join(f"{a:.1f},{b:.1f}" for a, b in at)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[part]}" stroke-width="2"/>')
+        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.5" fill="{COLOURS[part]}"/>' for a, b in at]
+        parts.append(f'<text x="{at[-1][0] + 8:.1f}" y="{at[-1][1] + 4:.1f}" fill="{COLOURS[part]}">{name}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _axis(values: list[float], start: float, end: float) -> Callable[[float], float]:
+    """Places on a scale of logarithms that begins at ``start`` and ends at ``end``, at whole powers of ten."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return lambda value: start + (end - start) * (math.log10(value) - low) / (high - low)
 
 
 def asked(pools: dict[str, Any]) -> list[str]:
@@ -216,3 +256,5 @@ def length(seconds: float) -> str:
 
 if __name__ == "__main__":
     (ROOT / "docs" / "pools.md").write_text(page())
+    results = json.loads((ROOT / "benchmarks" / "results" / "pools.json").read_text())
+    (ROOT / "docs" / "pools.svg").write_text(chart(results["decades"]))

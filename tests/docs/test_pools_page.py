@@ -39,6 +39,15 @@ def test_the_page_is_what_its_script_writes(script: ModuleType) -> None:
     assert (ROOT / "docs" / "pools.md").read_text() == script.page(), "scripts/write-pools"
 
 
+def test_the_chart_is_what_its_script_draws(script: ModuleType) -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "pools.json").read_text())
+    text = (ROOT / "docs" / "pools.svg").read_text()
+    assert text == script.chart(results["decades"]), "scripts/write-pools"
+    assert text.count("<circle") == 3 * len(results["decades"]) >= 15
+    sizes = [one["pictures"] for one in results["decades"]]
+    assert sizes[-1] >= 10_000 * sizes[0], "four decades"
+
+
 def test_every_number_comes_from_the_results(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """With other results, every figure of the page is another one."""
     results = {n: json.loads((ROOT / "benchmarks" / "results" / f"{n}.json").read_text()) for n in ("pools", "search")}
