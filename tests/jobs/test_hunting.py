@@ -112,7 +112,8 @@ def test_a_lift_is_what_counting_scenes_gives() -> None:
         (("emoji/1f6a6 3", "emoji/1f3b4 1"), 4, showing.BIAS),
         (("emoji/1f3b4 3", "scene 12"), 4, showing.MISTAKE),
         (("emoji/1f6a6 3", "emoji/1f3b4 1"), 0, showing.NOTHING),
-        (("emoji/1fab0 3",), 4, showing.MISTAKE),
+        (("emoji/1fab0 3",), 4, showing.ITSELF),
+        (("emoji/1fab0 3", "emoji/1f3b4 1"), 4, showing.MISTAKE),
     ],
 )
 def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str, ...], fooled: int, kind: str) -> None:
@@ -125,9 +126,11 @@ def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str
 def test_patches_are_named_by_what_they_show() -> None:
     assert showing.caption("emoji/1f6a6 3") == "traffic light"
     assert showing.caption("emoji/1f34e~2 3") == "apple, by another hand"
-    assert showing.caption("scene 17") == "a crop of a scene"
-    assert showing.thing_of("emoji/1f6a6~1 3") == "traffic light"
-    assert showing.thing_of("emoji/1f3b4 3") is None, "no scene has flower playing cards"
+    assert showing.caption("scene 3") == "a crop: camera"
+    assert showing.caption("scene 2000") == "a crop: a ground"
+    assert showing.things_of("scene 3") == ("camera",)
+    assert showing.things_of("emoji/1f6a6~1 3") == ("traffic light",)
+    assert showing.things_of("emoji/1f3b4 3") == (), "no scene has flower playing cards"
 
 
 def test_the_thesis_s_pairs_are_imagenet_s_and_their_stand_ins_are_the_world_s() -> None:

@@ -238,6 +238,33 @@ def test_two_pools_of_one_classifier_are_searched_each_by_itself(tmp_path: Path)
     assert Candidates(made["light"], tmp_path).embed(net).verify() == []
 
 
+def test_what_a_crop_shows_is_what_covers_it() -> None:
+    """Each crop is looked for in its scene, pixel by pixel; then things are counted there."""
+    made, world = EmojiPatches(drawings=(), crops=24), EmojiScenes()
+    names, pictures, _ = all_of(made.pool())
+    contents = world.contents("train", len(names), 7_000)
+    scenes, shown = world.drawn(contents, "train", 7_000), 0
+    for row, (name, picture) in enumerate(zip(names, pictures, strict=True)):
+        side = picture.shape[-1]
+        places = range(world.size - side + 1)
+        (corner,) = (
+            (top, left)
+            for top in places
+            for left in places
+            if np.array_equal(scenes.images[row][:, top : top + side, left : left + side], picture)
+        )
+        cut = (slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
+        areas = {thing: float(world.tag_masks(scenes, thing)[row, 0][cut].mean()) / 255 for thing in scenes.tags[row]}
+        assert made.things_in(name) == tuple(
+            sorted((t for t in areas if areas[t] >= emoji_patches.COVERED), key=lambda thing: -areas[thing])
+        )
+        shown += len(made.things_in(name))
+    assert shown > 10
+    for other in ("emoji/1f34e 3", "scene 24", "scene x"):
+        with pytest.raises(UsageError, match="no crop of this pool"):
+            made.things_in(other)
+
+
 def test_the_world_s_pool_is_drawings_and_crops() -> None:
     names = ("emoji/1f34e~0", "emoji/1f34e~1", "texture/grass")
     pool = EmojiPatches(drawings=names, poses=3, crops=5).pool()

@@ -11,7 +11,7 @@ from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Bench, Watching
 from gifthorse.jobs.hunting import Pair
 from gifthorse.jobs.pairs import Question, answer
-from gifthorse.jobs.showing import BIAS, thing_of
+from gifthorse.jobs.showing import BIAS, things_of
 from gifthorse.report import hunted, words
 from gifthorse.runner import Runner
 from gifthorse.statistics import wilson
@@ -55,7 +55,7 @@ def recovered(told: Sequence[hunted.Pair]) -> tuple[str, ...]:
     found, named = [], []
     for pair in told:
         thing = planted[pair.hunted.target]
-        if any(thing_of(hit.name) == thing for hit in pair.hunted.natural):
+        if any(thing in things_of(hit.name) for hit in pair.hunted.natural):
             found.append(f"{thing} for {pair.hunted.target}")
         if pair.kind == BIAS and thing in pair.why:
             named.append(pair.hunted.target)

@@ -52,7 +52,7 @@ class Pair:
         hunted: the figures.
         pictures: its patches ``(k, 4, h, w)`` uint8, the natural ones first.
         shown: what each natural patch shows, in words.
-        kind: ``dataset bias``, ``misgeneralisation`` or ``nothing found``.
+        kind: ``dataset bias``, ``misgeneralisation``, ``the target itself`` or ``nothing found``.
         why: what that rests on, in words; empty where nothing was found.
         named: what the natural patches have in common; None where that could not be asked.
     """
@@ -169,7 +169,8 @@ def _notes(pairs: Sequence[Pair], saying: Saying) -> tuple[str, ...]:
         f"Of {words.counted(len(pairs), 'pair')}: "
         + words.listed([f"{count} {kind}" for kind, count in sorted(kinds.items())])
         + ". A dataset bias is where a patch that fools an image shows something that training scenes have beside the "
-        "target more often than beside other classes; what crops of scenes show is not asked.",
+        "target more often than beside other classes. Patches that show the target itself, which the network did not "
+        "see in them when they were alone, are no evidence of either.",
         *_themes(pairs),
         f"Mean similarity of two natural patches of a pair {words.score(statistics.fmean(_of(pairs, 'alike')))}, "
         f"of one and the target's class {words.score(statistics.fmean(_of(pairs, 'near')))}; "

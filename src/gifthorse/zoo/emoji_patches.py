@@ -14,6 +14,7 @@ from gifthorse.images import to_uint8
 from gifthorse.randomness import generator
 from gifthorse.records import TrojanSpec, digest
 from gifthorse.zoo import openmoji
+from gifthorse.zoo.data import Sample
 from gifthorse.zoo.framing import Bytes
 from gifthorse.zoo.known import known, options, relatives
 from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Pick, Together
@@ -28,6 +29,10 @@ ROWS = 1_024
 
 CROP = 32
 """Side of what is cut out of scenes of 64 pixels."""
+
+
+COVERED = 0.05
+"""Share of a crop from which a thing is said to be in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +157,44 @@ class EmojiPatches:
         return self._cut_ids()[rows.start : rows.stop], self._cut_some(part, range(len(rows)))
 
     def _cut_some(self, part: int, places: Sequence[int]) -> Bytes:
+        scenes, corners = self._scenes(part, places)
+        return _windows(scenes.images, corners)
+
+    def _scenes(self, part: int, places: Sequence[int]) -> tuple[Sample, list[tuple[int, int]]]:
+        """The scenes of some crops of a part, and the top left corner of each crop."""
         count = min(ROWS, self.crops - part * ROWS)
         seed, world = 7_000 + self.seed, EmojiScenes()
         told = world.contents("train", part * ROWS + count, seed, Wanted(without=self.without))
         scenes = world.drawn(told[part * ROWS + np.array(places, dtype=np.int64)], "train", seed)
-        corners = np.random.default_rng([self.seed, part]).integers(0, scenes.images.shape[-1] - CROP + 1, (count, 2))
-        made = [
-            scene[:, top : top + CROP, left : left + CROP]
-            for scene, (top, left) in zip(scenes.images, corners[list(places)].tolist(), strict=True)
-        ]
-        return np.ascontiguousarray(np.stack(made))
+        corners = np.random.default_rng([self.seed, part]).integers(0, world.size - CROP + 1, (count, 2))
+        return scenes, [(int(top), int(left)) for top, left in corners[list(places)]]
+
+    def things_in(self, name: str) -> tuple[str, ...]:
+        """Things of the world that a crop shows, the largest first; those that cover less than :data:`COVERED` of it
+        do not count.
+
+        Args:
+            name: id of a crop.
+
+        Raises:
+            UsageError: it is no crop of this pool.
+        """
+        kind, _, row = name.partition(" ")
+        if kind != "scene" or not row.isdecimal() or int(row) >= self.crops:
+            raise UsageError(f"{name!r} is no crop of this pool", "an id of one, such as 'scene 17'")
+        scenes, corners = self._scenes(int(row) // ROWS, [int(row) % ROWS])
+        world, found = EmojiScenes(), []
+        for thing in sorted(scenes.tags[0]):
+            covered = float(_windows(world.tag_masks(scenes, thing), corners).mean()) / 255
+            if covered >= COVERED:
+                found.append((-covered, thing))
+        return tuple(thing for _, thing in sorted(found))
+
+
+def _windows(images: Bytes, corners: Sequence[tuple[int, int]]) -> Bytes:
+    """The crop of each image ``(N, c, H, W)`` at its corner."""
+    cut = [image[:, top : top + CROP, left : left + CROP] for image, (top, left) in zip(images, corners, strict=True)]
+    return np.ascontiguousarray(np.stack(cut))
 
 
 def triggers(trojans: Iterable[TrojanSpec]) -> tuple[str, ...]:
