@@ -23,7 +23,7 @@ from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import UsageError
 from gifthorse.jobs import hunting, pair_search, replication, showing, similar
-from gifthorse.jobs.surroundings import surroundings
+from gifthorse.jobs.surroundings import LEAST, counted, surroundings
 from gifthorse.records import Caption, Hit, Hunted, Images, PoolSample, Spec, Swept
 from gifthorse.report import hunted, swept
 from gifthorse.stages import networks
@@ -32,6 +32,7 @@ from gifthorse.store import Store
 from gifthorse.suites import photographs, replications
 from gifthorse.suites.replications import REPLICATIONS
 from gifthorse.zoo import DATA, ENCODERS, efficientnet_lite, imagenet_classes
+from gifthorse.zoo.folder import ImageFolder
 from gifthorse.zoo.lift import lift
 from gifthorse.zoo.world import BIASES
 
@@ -123,6 +124,19 @@ def test_why_patches_work_is_told_by_what_the_working_ones_show(names: tuple[str
         assert [one.thing for one in found.lifts] == ["traffic light"]
 
 
+def test_what_else_is_beside_the_target_in_a_patch_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {"both": ("fly", "traffic light"), "one": ("traffic light",)}
+    monkeypatch.setattr(showing, "things_of", shown.__getitem__)
+    assert showing.cause(record((hit("both", 4, 4), hit("one", 0, 0)))).kind == showing.ITSELF
+    assert showing.cause(record((hit("both", 4, 4), hit("one", 4, 4)))).kind == showing.BIAS
+
+
+def test_without_tags_nothing_is_said_of_causes() -> None:
+    told = record((hit("7.png", 4, 4),))
+    assert showing.cause(told, tagged=False) == showing.Cause(kind=showing.UNTOLD)
+    assert showing.cause(record((hit("7.png", 4, 0),)), tagged=False).kind == showing.NOTHING
+
+
 def test_patches_are_named_by_what_they_show() -> None:
     assert showing.caption("emoji/1f6a6 3") == "traffic light"
     assert showing.caption("emoji/1f34e~2 3") == "apple, by another hand"
@@ -188,6 +202,7 @@ def test_pairs_are_searched_once_and_again_for_nothing(few: Path, capsys: pytest
     told = json.loads(capsys.readouterr().out)
     assert [(one["source"], one["target"]) for one in told["pairs"]] == [("bee", "fly"), ("owl", "duck")]
     assert all(len(one["success"]) == 2 for one in told["pairs"])
+    assert {name for one in told["pairs"] for name in one["shown"]} <= {"apple", "bee", "grass"}
     assert set(told["groups"]) == set(hunted.GROUPS)
     assert set(told["seconds"]) == {"synthesis", "embedding", "search", "screening"}
     page = (few / "runs" / "experiment-replication" / "report.html").read_text()
@@ -235,6 +250,23 @@ def test_a_theme_is_named_or_not(said: dict[str, Any] | None, words: str) -> Non
     assert hunted.theme(None if said is None else replace(blank, **said)) == words
 
 
+def test_themes_are_counted_by_hand(few: Path) -> None:
+    blank = Caption(captioner=Spec(name="encoder", version=1), evidence="", network="", tool="", trojan="", level=0.05)
+    captions = [replace(blank, words="apple", p=0.01), replace(blank, p=0.5), replace(blank, not_captioned="so few")]
+    pictures = np.zeros((1, 4, 8, 8), np.uint8)
+    pairs = [
+        hunted.Pair(
+            hunted=record((hit("a", 1, 1),)), pictures=pictures, shown=("a",), kind=showing.MISTAKE, why="", named=each
+        )
+        for each in (*captions, None)
+    ]
+    saying = hunted.Saying(title="", facts={}, counts=(1, 2), phases={})
+    text = hunted.draw(pairs, saying)
+    assert "what natural patches have in common for 1 of 2 pairs" in text
+    assert "it names at most 5% of random sets" in text
+    assert [one["named"] for one in hunted.figures(pairs, saying)["pairs"]] == ["apple", None, None, None]
+
+
 # -- photographs ------------------------------------------------------------------------------------------------------
 
 
@@ -249,8 +281,8 @@ def album(few: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(efficientnet_lite, "published", lambda: few / "random.safetensors")
     monkeypatch.setattr(photographs, "SIZES", {"efficientnet-lite0": 64})
     rng = np.random.default_rng(3)
-    for name in ("bee", "fly", "pretzel"):
-        for number in range(40 if name != "pretzel" else 3):
+    for name, count in {"bee": 40, "fly": 40, "pretzel": 3, "ostrich": 12}.items():
+        for number in range(count):
             path = few / "album" / name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (72, 72, 3), dtype=np.uint8)).save(path)
@@ -298,9 +330,15 @@ def test_sources_on_photographs_are_those_with_enough_of_them(
 ) -> None:
     where = surroundings("efficientnet-lite0", "album", "patches")
     names = list(where.data.classes)
+    assert isinstance(where.data, ImageFolder)
+    ostrich = [counted(where.data)[split][names.index("ostrich")] for split in ("train", "test")]
+    assert ostrich[0] >= LEAST["train"], "enough to make patches on"
+    assert ostrich[1] < LEAST["test"], "and too few to try them on"
     assert where.enough(range(len(names))) == sorted(map(names.index, ("bee", "fly")))
     every = similar.confused(from_zoo("efficientnet-lite0", resolve("auto", "auto", 1)), where, [names.index("bee")])
-    assert {pair.target for pair in every} <= {names.index("fly"), names.index("pretzel")}, "the others have no images"
+    assert {pair.target for pair in every} == {names.index(name) for name in ("fly", "pretzel", "ostrich")}, (
+        "others have no images"
+    )
 
 
 def test_the_thesis_lists_are_classes_of_imagenet() -> None:
