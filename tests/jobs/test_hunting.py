@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from gifthorse.captioners.base import Reference, Sight
 from gifthorse.classifier import resolve
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
-from gifthorse.errors import UsageError
+from gifthorse.errors import Refusal, UsageError
 from gifthorse.jobs import hunting, pair_search, replication, showing, similar
 from gifthorse.jobs.surroundings import LEAST, counted, surroundings
 from gifthorse.records import Caption, Hit, Hunted, Images, PoolSample, Spec, Swept
@@ -31,6 +33,7 @@ from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Store
 from gifthorse.suites import photographs, replications
 from gifthorse.suites.replications import REPLICATIONS
+from gifthorse.tools.synthesis.natural import Ranking, Shortlist
 from gifthorse.zoo import DATA, ENCODERS, efficientnet_lite, imagenet_classes
 from gifthorse.zoo.folder import ImageFolder
 from gifthorse.zoo.lift import lift
@@ -191,6 +194,25 @@ def test_the_mean_of_a_sweep_by_hand() -> None:
     ]
     assert swept.mean(rows, 1, 1).value == pytest.approx(0.6)
     assert swept.figures(rows)["success"] == [pytest.approx([0.2, 0.3]), pytest.approx([0.4, 0.6])]
+
+
+def test_farther_patches_are_looked_at_where_the_near_ones_show_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = list[int]()
+
+    def listed(_task: Any, _candidates: Any, _synthetic: Any, _most: int, how: Ranking) -> Shortlist:
+        looked.append(how.looked)
+        return Shortlist(ids=("a",) * (how.looked // 2), pictures=torch.zeros(1, 4, 2, 2), dropped=0)
+
+    monkeypatch.setattr(pair_search, "shortlist", listed)
+    hunt: Any = object.__new__(pair_search.Hunt)
+    hunt.draft, hunt.candidates, hunt.screened = SimpleNamespace(phase=lambda _: nullcontext()), None, 300
+    hunt.kept = 4
+    assert len(hunt.listed(None, None).ids) == 4
+    assert looked == [2, 8]
+    hunt.kept = 17
+    with pytest.raises(Refusal, match="16 natural patches do not show the target"):
+        hunt.listed(None, None)
+    assert looked == [2, 8, 2, 8, 32]
 
 
 # -- as commands ------------------------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ from gifthorse.tools.synthesis.base import Clean, Task, brief
 from gifthorse.tools.synthesis.natural import Ranking, Shortlist, Synthetic, by_itself, gains, shortlist
 from gifthorse.zoo import GENERATORS
 
+LOOKED = (2, 8, 32)
+"""Patches that are looked at by themselves for each that is wanted: more, where fewer are too few."""
+
 ANY = "any scene"
 """What a source is called where there is none."""
 
@@ -90,13 +93,16 @@ class Hunt:
             return Synthetic.of(task, pictures, self.insertion, self.screen)
 
     def listed(self, task: Task, synthetic: Synthetic) -> Shortlist:
-        """The nearest natural patches.
+        """The nearest natural patches; of a target that most of them show, farther ones too.
 
         Raises:
             Refusal: too few of them do not show the target.
         """
         with self.draft.phase("search"):
-            found = shortlist(task, self.candidates, synthetic, self.screened, Ranking())
+            for looked in LOOKED:
+                found = shortlist(task, self.candidates, synthetic, self.screened, Ranking(looked=looked))
+                if len(found.ids) >= self.kept:
+                    break
         if len(found.ids) < self.kept:
             raise Refusal(f"{len(found.ids)} natural patches do not show the target", "a larger pool")
         return found

@@ -77,10 +77,13 @@ class Ranking:
     Attributes:
         out: share of the classes, at least one, among whose likeliest the target must not be.
         faithful: as published: success weights scale embeddings, which cosine similarity does not see.
+        looked: patches that are looked at by themselves for each that is wanted, since those that show the target are
+            passed over.
     """
 
     out: float = 0.01
     faithful: bool = False
+    looked: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.out < 1:
@@ -88,10 +91,11 @@ class Ranking:
 
 
 def shortlist(task: Task, candidates: Candidates, synthetic: Synthetic, most: int, how: Ranking) -> Shortlist:
-    """At most ``most`` patches that do not show the target; twice as many are looked at by themselves for them."""
+    """At most ``most`` patches that do not show the target, of ``how.looked`` times as many."""
     asked, scales = weighted(synthetic.looks, synthetic.gains, how.faithful)
     kept = candidates.of(task.classifier)
-    ids = ranked(kept.search(asked, 2 * most, device=task.classifier.device), scales)[: 2 * most]
+    wide = how.looked * most
+    ids = ranked(kept.search(asked, wide, device=task.classifier.device), scales)[:wide]
     pictures = opaque(from_uint8(candidates.pool.pictures(ids)).to(task.classifier.device))
     with torch.no_grad():
         free = without_target(task.classifier, task.target, pictures, how.out)
