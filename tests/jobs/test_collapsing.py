@@ -27,6 +27,14 @@ def test_the_distance_of_patches_by_hand() -> None:
     assert collapsing.apart(pictures[:1]) == 0.0
 
 
+def test_no_target_comes_twice(small: Path) -> None:
+    drawn = collapsing.different(0, 12, 83)
+    assert len(set(drawn)) == 12
+    assert collapsing.different(0, 83, 83)[:12] == drawn
+    assert sorted(collapsing.different(3, 5, 5)) == [0, 1, 2, 3, 4]
+    assert code_of(["experiment", "collapse", "--n", "84", "--workers", "1"], Talk()) == 2
+
+
 def test_patches_with_the_term_and_without(
     small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ Released galleries show ten times the same patch a trojan; a diversity term is t
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,11 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
             raise UsageError(f"there is no arm {arm!r}", nearest(arm, ARMS))
     ground = resolve(order.device, order.precision, order.threads)
     pin(ground)
-    cells = [_cell(order, ground, arm, place) for arm in order.arms for place in range(order.n)]
+    network = from_zoo(order.net, ground)
+    if order.n > len(network.classes):
+        raise UsageError(f"--n is {order.n}", f"at most {len(network.classes)}, the classes that there are")
+    targets = different(order.seed, order.n, len(network.classes))
+    cells = [_cell(order, ground, arm, target) for arm in order.arms for target in targets]
     with runner.starting(functools.partial(begin, ground, False)) as started:
         outcome = fulfil(store, cells, runner=started, watch=lambda progress: watch("draw", progress))
     units = [store.get(one.key) for one in cells if store.has(one.key)]
@@ -95,10 +100,18 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     return page, collapsed.figures(found)
 
 
-def _cell(order: Order, ground: Ground, arm: str, place: int) -> Cell:
+def different(seed: int, n: int, classes: int) -> list[int]:
+    """The first ``n`` different random targets: a class that is drawn twice would count twice."""
+    found: dict[int, None] = {}
+    draws = itertools.count()
+    while len(found) < n:
+        found[target_of(seed, next(draws), classes)] = None
+    return list(found)
+
+
+def _cell(order: Order, ground: Ground, arm: str, target: int) -> Cell:
     network = from_zoo(order.net, ground)
     row = GENERATORS.make("emoji-objects", {"prior": order.prior})
-    target = target_of(order.seed, place, len(network.classes))
     inputs = {
         "version": VERSION,
         "arm": arm,
