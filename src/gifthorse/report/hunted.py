@@ -38,9 +38,10 @@ COLUMNS = (
 LEAD = (
     "Success is the share of scenes that are classified as the target with a patch, less the share without; a patch "
     "is successful in half where that is at least 0.5. Natural patches are those of a pool that look to the network "
-    "as synthetic adversaries do, the best {kept} of {screened} that were tried out; none shows the target. Beside "
-    "them are middles of images of the target's class, as many chosen of as many, and the synthetic patches. Scenes "
-    "that patches were made on, chosen on and tried on are three sets. Intervals are of 95%, over pairs."
+    "as synthetic adversaries do, the best {kept} of {screened} that were tried out; none is taken for the target when "
+    "it is alone. Beside them are middles of images of the target's class, as many chosen of as many, and the "
+    "synthetic patches. Scenes that patches were made on, chosen on and tried on are three sets. Intervals are of "
+    "95%, over pairs."
 )
 
 
