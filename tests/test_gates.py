@@ -231,3 +231,34 @@ def test_damage_raises_nothing_but_our_errors(tmp_path: Path, format: str, data:
     path.write_bytes(broken)
     with contextlib.suppress(GifthorseError):
         assert image(path).pixels.ndim == 3
+
+
+@pytest.mark.parametrize(("least", "side"), [(None, 256), (200, 256), (128, 128), (127, 128), (64, 64), (1, 32)])
+def test_a_jpeg_is_decoded_as_large_as_is_enough(tmp_path: Path, least: int | None, side: int) -> None:
+    ramp = np.linspace(0, 255, 256, dtype=np.uint8)
+    pixels = np.stack(
+        [np.broadcast_to(ramp, (256, 256)), np.broadcast_to(ramp[:, None], (256, 256)), np.full((256, 256), 90)], 2
+    )
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "a.jpg", quality=95)
+    found = gates.image(tmp_path / "a.jpg", least=least)
+    assert found.pixels.shape == (side, side, 3)
+    assert found.notes == ()
+    whole = np.asarray(
+        Image.fromarray(gates.image(tmp_path / "a.jpg").pixels).resize((side, side), Image.Resampling.BOX), float
+    )
+    assert np.abs(found.pixels - whole).mean() < 1.5, "as if it were decoded whole and made smaller"
+    again = gates.seen((tmp_path / "a.jpg").read_bytes(), "a", gates.Limits(), least=least)
+    np.testing.assert_array_equal(again.pixels, found.pixels)
+
+
+def test_only_a_jpeg_is_decoded_smaller(tmp_path: Path) -> None:
+    Image.new("RGB", (256, 200), (9, 8, 7)).save(tmp_path / "a.png")
+    assert gates.image(tmp_path / "a.png", least=10).pixels.shape == (200, 256, 3)
+
+
+def test_what_is_seen_of_bytes_lies_on_grey() -> None:
+    made = io.BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(made, "PNG")
+    assert (gates.seen(made.getvalue(), "a", gates.Limits()).pixels == gates.GREY).all()
+    with pytest.raises(HostileFile, match="0 bytes"):
+        gates.seen(b"", "a", gates.Limits())

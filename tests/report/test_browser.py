@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hostile import make_hostile
 
-from gifthorse.report import write
+from gifthorse.records import Hit, Hunted, Images
+from gifthorse.report import hunted, write
 from gifthorse.store import Store
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -186,6 +188,28 @@ def test_long_remarks_break_on_a_phone(browser: Any, report_path: Path) -> None:
     assert made.page.eval_on_selector_all(".badge", lengthen)
     made.page.evaluate("document.querySelectorAll('details').forEach((node) => (node.open = true))")
     assert made.page.evaluate("document.documentElement.scrollWidth") <= 390
+    made.page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_of_an_experiment_is_read_on_a_phone(browser: Any, tmp_path: Path, width: int) -> None:
+    hit = Hit(name="a", hits=3, fooled=3, confidence=0.3)
+    told = Hunted(
+        source="bee", target="fly", n=10, before=0, natural=(hit,), crops=(hit,), synthetic=(hit,), dropped=0,
+        alike=0.5, near=0.5, published=0.3,
+        pictures=Images(sha256="", file="", count=0, channels=4, height=1, width=1),
+    )  # fmt: skip
+    pictures = np.full((1, 4, 8, 8), 200, np.uint8)
+    pair = hunted.Pair(hunted=told, pictures=pictures, shown=("a badger",), kind="misgeneralisation", why="")
+    saying = hunted.Saying(title="Pairs", facts={"pairs": "one"}, counts=(1, 300), phases={"search": 1.0})
+    (tmp_path / "page.html").write_text(hunted.draw([pair] * 40, saying))
+    made = visit(browser, tmp_path / "page.html", viewport={"width": width, "height": 844})
+    assert (made.said, len(made.asked)) == ([], 1)
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = """heads => heads.map(head => {
+        const range = document.createRange(); range.selectNodeContents(head);
+        return range.getBoundingClientRect().right - head.nextElementSibling.getBoundingClientRect().left; })"""
+    assert max(made.page.eval_on_selector_all("tbody th", ends)) <= 0, "names of rows end before their figures"
     made.page.context.close()
 
 

@@ -17,7 +17,7 @@ from gifthorse.indexing import Index, Indexing, Searchable
 from gifthorse.records import digest
 from gifthorse.zoo.patch_pool import PatchPool
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same pool and classifier give other vectors."""
 
 
@@ -76,7 +76,9 @@ class Candidates:
             for start in range(0, len(pictures), classifier.forward_batch):
                 # as from_uint8 gives them, in the memory that is there: beside a fast network, copies count
                 part = torch.from_numpy(np.array(pictures[start : start + classifier.forward_batch])).float().div_(255)
-                found.append(classifier.penultimate(resize(part, classifier.size).clamp_(0, 1)).cpu().numpy())
+                if part.shape[-1] != classifier.size:
+                    part = resize(part, classifier.size).clamp_(0, 1)
+                found.append(classifier.penultimate(part).cpu().numpy())
         return np.concatenate(found)
 
     def of(self, classifier: Classifier, say: Callable[[str], object] = str) -> Searchable:

@@ -28,6 +28,10 @@ from gifthorse.zoo.framing import Bytes, framed
 ROWS = 4_096
 """Pictures of a part."""
 
+ENOUGH = 2
+"""Sides of a patch that the shorter side of a JPEG must have: a larger one is not decoded whole, since what is resized
+to a half or less looks the same."""
+
 AHEAD = 16
 """Pictures that are read or wait for it, for each core."""
 
@@ -165,7 +169,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _reader(folder: Path, files: Sequence[Path], side: int) -> Callable[[], tuple[list[str], Bytes, int]]:
     def opener(path: Path) -> Callable[[], Bytes]:
-        return lambda: gates.image(path, noted=False).pixels
+        return lambda: gates.image(path, noted=False, least=ENOUGH * side).pixels
 
     return lambda: decoded([(path.relative_to(folder).as_posix(), opener(path)) for path in files], side)
 
@@ -208,7 +212,7 @@ def _tar_reader(path: Path, side: int) -> Callable[[], tuple[list[str], Bytes, i
                     continue
                 file = archive.extractfile(member) if member.size <= limits.bytes else None
                 data = file.read() if file is not None else b""
-                yield f"{path.name}/{member.name}", _from_bytes(data, member.name, limits)
+                yield f"{path.name}/{member.name}", _from_bytes(data, member.name, side)
 
     def read() -> tuple[list[str], Bytes, int]:
         try:
@@ -219,8 +223,9 @@ def _tar_reader(path: Path, side: int) -> Callable[[], tuple[list[str], Bytes, i
     return read
 
 
-def _from_bytes(data: bytes, name: str, limits: gates.Limits) -> Callable[[], Bytes]:
-    return lambda: gates.decoded(data, name, limits, noted=False).pixels
+def _from_bytes(data: bytes, name: str, side: int) -> Callable[[], Bytes]:
+    limits = gates.Limits()
+    return lambda: gates.seen(data, name, limits, noted=False, least=ENOUGH * side).pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,11 +270,10 @@ class ParquetPatches(PatchPool):
         def read() -> tuple[list[str], Bytes, int]:
             import pyarrow.parquet
 
-            limits = gates.Limits()
             rows = pyarrow.parquet.ParquetFile(path).read_row_group(group, [self.column]).column(0).to_pylist()
             cells = [row.get("bytes") if isinstance(row, dict) else row for row in rows]
             named = [(f"{path.name}/{group}/{k}", data or b"") for k, data in enumerate(cells)]
-            return decoded([(name, _from_bytes(data, name, limits)) for name, data in named], self.pixels)
+            return decoded([(name, _from_bytes(data, name, self.pixels)) for name, data in named], self.pixels)
 
         return read
 
