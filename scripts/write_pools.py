@@ -79,8 +79,7 @@ screening does not.
 
 ## On paper: 10^9 candidates
 
-What the figures above come to, if each cost stays what it is for one picture or one vector, in days of a machine
-like this one:
+What the figures above come to on one machine like this, if each cost stays what it is for one picture or one vector:
 
 | | {names} |
 |---|{rules}|
