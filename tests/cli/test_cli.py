@@ -19,7 +19,7 @@ from gifthorse import disk, registry
 from gifthorse.cli import app as door
 from gifthorse.cli import look
 from gifthorse.cli.options import RunOptions, seconds_of, settings_of
-from gifthorse.cli.summary import gates, missed, rate, summarise, why
+from gifthorse.cli.summary import captioned, gates, missed, rate, summarise, why
 from gifthorse.cli.talk import Talk, spelt
 from gifthorse.errors import UsageError
 from gifthorse.jobs.asked import CONTROLS
@@ -189,6 +189,16 @@ def test_the_end_of_a_run_marks_an_oracle(
     assert "occlusion" in told
     assert ("occlusion (oracle)" in told) == marked
     assert "saliency (oracle)" not in told
+
+
+def test_captions_of_several_networks_say_whose_they_are() -> None:
+    row = {
+        "network": "emoji-vgg", "tool": "snafue", "trojan": "fork", "captioner": "encoder", "caption": "zebra",
+        "p": 0.0123, "not_captioned": None,
+    }  # fmt: skip
+    assert captioned(row) == ("snafue", "fork", "encoder", "zebra", "0.012")
+    assert captioned(row, ("network",)) == ("emoji-vgg", "snafue", "fork", "encoder", "zebra", "0.012")
+    assert captioned(row | {"caption": None, "p": None}) == ("snafue", "fork", "encoder", "no common theme", "-")
 
 
 def test_a_rate_that_could_not_be_measured_is_a_dash() -> None:

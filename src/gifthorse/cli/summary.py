@@ -68,11 +68,15 @@ def missed(found: dict[str, list[dict[str, Any]]]) -> list[str]:
     return [f"gate missed by {line}" for line in lines]
 
 
-def captioned(row: dict[str, Any]) -> tuple[str, ...]:
-    """A caption with its significance, or that there is no theme, or why nothing was captioned."""
+def captioned(row: dict[str, Any], several: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A caption with its significance, or that there is no theme, or why nothing was captioned.
+
+    Args:
+        several: ``network`` where there are several, to say which.
+    """
     said = row["not_captioned"] or row["caption"] or "no common theme"
     told = "-" if row["p"] is None else f"{row['p']:.3f}"
-    return row["tool"], row["trojan"], row["captioner"], said, told
+    return (*(row[name] for name in several), row["tool"], row["trojan"], row["captioner"], said, told)
 
 
 def summarise(store: Store) -> None:
@@ -127,8 +131,9 @@ def summarise(store: Store) -> None:
             [(row["tool"], interval(row), str(row["n"])) for row in by_tool(found["match"])],
         )
     if found["caption"]:
+        several = ("network",) if len({row["network"] for row in found["caption"]}) > 1 else ()
         print_table(
             "Captions: what the pictures of a found set have in common",
-            ("tool", "trojan", "captioner", "caption", "p"),
-            [captioned(row) for row in found["caption"]],
+            (*several, "tool", "trojan", "captioner", "caption", "p"),
+            [captioned(row, several) for row in found["caption"]],
         )
