@@ -343,6 +343,11 @@ def test_photographs_that_do_not_do_are_said_before_the_work(album: Path, capsys
     assert "of the source 'academic gown' there are 0" in capsys.readouterr().err
     assert code("replication", *PHOTOGRAPHS) == 3
     assert "of the source 'grey whale' there are 0" in capsys.readouterr().err
+    assert code("similar", *PHOTOGRAPHS, "--sources", "bee,pretzel") == 3
+    assert "of the source 'pretzel' there are" in capsys.readouterr().err
+    unlabelled = str(album / "album" / "bee")
+    assert code("similar", *PHOTOGRAPHS[:2], "--data", unlabelled, *PHOTOGRAPHS[4:]) == 3
+    assert "has no class with 8 photographs" in capsys.readouterr().err
     assert code("biases", "--data", "album") == 2
     assert "--data is not of the experiment biases" in capsys.readouterr().err
 

@@ -50,9 +50,10 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
         FailedCells: some pairs could not be searched; the page is of the others.
     """
     ground, classes = hunting.grounded(order)
-    sources = [hunting.index_of(classes, name) for name in order.sources] or list(range(len(classes)))
     where = order.surroundings()
-    every = confused(from_zoo(order.net, ground), where, where.enough(sources))
+    sources = [hunting.index_of(classes, name) for name in order.sources]
+    where.check(sources, ())
+    every = confused(from_zoo(order.net, ground), where, sources or where.enough(range(len(classes))))
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches between classes that a network confuses",

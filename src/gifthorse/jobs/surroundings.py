@@ -40,11 +40,22 @@ class Surroundings:
     called: str = POOL
 
     def enough(self, sources: Sequence[int]) -> list[int]:
-        """Those of some classes of which there are images enough to be sources."""
+        """Those of some classes of which there are images enough to be sources.
+
+        Raises:
+            InputError: there is none.
+        """
         if not isinstance(self.data, ImageFolder):
             return list(sources)
         counts = counted(self.data)
-        return [k for k in sources if all(counts[split].get(k, 0) >= least for split, least in LEAST.items())]
+        found = [k for k in sources if all(counts[split].get(k, 0) >= least for split, least in LEAST.items())]
+        if not found:
+            raise InputError(
+                f"{self.data.root} has no class with {LEAST['train']} photographs to make patches on and "
+                f"{LEAST['test']} that are held out, by their hashes",
+                "a folder with 30 photographs of a class, WordNet ids in the file names or as folders",
+            )
+        return found
 
     def seen(self, targets: Sequence[int]) -> list[int]:
         """Those of some classes of which there is an image to compare patches with."""
