@@ -30,6 +30,7 @@ EXAMS = (*SUITES, "emoji48")
 WEIGHTS = ROOT / "src" / "gifthorse" / "zoo" / "weights"
 COUNT, PASTED = 8_000, 400
 TOP = 12
+OPTION = ("suite", "network", "trojan", "caption", "true", "kept", "rate", "n")
 
 
 def measure(runs: list[Path]) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def measure(runs: list[Path]) -> dict[str, Any]:
         "networks": found,
         "sobel": sobel,
         "sobel median": dict(found for run in runs for found in _sobel(Store(run))),
-        "options": [row for table in tables for row in table["options"]],
+        "options": [{name: row[name] for name in OPTION} for table in tables for row in table["options"]],
     }
 
 
