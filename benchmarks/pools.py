@@ -56,7 +56,8 @@ from gifthorse.tools.synthesis.base import Clean, Task  # noqa: E402
 from gifthorse.tools.synthesis.natural import gains  # noqa: E402
 from gifthorse.zoo import DATA, NETWORKS  # noqa: E402
 from gifthorse.zoo.candidates import Candidates  # noqa: E402
-from gifthorse.zoo.patch_pool import FolderPatches, MadePatches, PatchPool, TarPatches  # noqa: E402
+from gifthorse.zoo.file_patches import FolderPatches, TarPatches  # noqa: E402
+from gifthorse.zoo.patch_pool import MadePatches, PatchPool  # noqa: E402
 
 K, IMAGES, QUERIES = 300, 50, 10
 HALF = "bfloat16" if bfloat16_is_fast("cpu") else "float32"
@@ -262,7 +263,7 @@ DECADES = (SIZES[0] // 10, *SIZES)
 
 
 def decades(quick: bool) -> list[dict[str, Any]]:
-    """Embedding, search and screening for pools of four sizes."""
+    """Embedding, search and screening for pools of five sizes."""
     net, found = network("emoji-resnet", HALF), []
     patches = torch.rand(K, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     insertion, asked = Insertion(kind="patch", side=18), task(net, IMAGES)

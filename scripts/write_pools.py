@@ -35,7 +35,7 @@ gifthorse run --tools snafue --with-triggers        # the patch triggers themsel
 ```python
 from gifthorse.indexing import Index
 from gifthorse.zoo.candidates import Candidates
-from gifthorse.zoo.patch_pool import opened
+from gifthorse.zoo.file_patches import opened
 
 candidates = Candidates(opened(Path("photographs"), 64), Path("embeddings"))
 kept = candidates.embed(network)            # a folder of vectors

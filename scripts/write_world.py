@@ -84,8 +84,9 @@ def _sobel(store: Store) -> list[tuple[str, list[Any]]]:
     for unit in store.units("verdict"):
         verdict = unit.record(Verdict)
         if verdict.tool == "edges_sobel":
-            (measure,) = (one for one in verdict.measures if one.name == "pearson")
-            found.setdefault(verdict.network, []).extend(measure.scores)
+            for measure in verdict.measures:
+                if measure.name == "pearson":
+                    found.setdefault(verdict.network, []).extend(measure.scores)
     return [(network, [statistics.median(scores), len(scores)]) for network, scores in sorted(found.items())]
 
 

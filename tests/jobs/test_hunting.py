@@ -25,6 +25,7 @@ from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.jobs import hunting, pair_search, replication, showing, similar
+from gifthorse.jobs import surroundings as surroundings_
 from gifthorse.jobs.surroundings import LEAST, counted, surroundings
 from gifthorse.records import Caption, Hit, Hunted, Images, PoolSample, Spec, Swept
 from gifthorse.report import hunted, swept
@@ -302,6 +303,7 @@ def album(few: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(efficientnet_lite, "SIZE", 64)
     monkeypatch.setattr(efficientnet_lite, "published", lambda: few / "random.safetensors")
     monkeypatch.setattr(photographs, "SIZES", {"efficientnet-lite0": 64})
+    monkeypatch.setattr(surroundings_, "PATCH", 16)  # smaller than crops, as at 224 pixels
     rng = np.random.default_rng(3)
     for name, count in {"bee": 40, "fly": 40, "pretzel": 3, "ostrich": 12}.items():
         for number in range(count):
@@ -324,6 +326,9 @@ def test_pairs_are_searched_on_photographs(album: Path, capsys: pytest.CaptureFi
     (told,) = json.loads(capsys.readouterr().out)["pairs"]
     assert (told["source"], told["target"]) == ("bee", "fly")
     assert all(name.endswith(".png") for name in told["shown"]), "files of the pool, by their names"
+    (named,) = Store(album / "runs" / "experiment-replication").units("caption")
+    caption = named.record(Caption)
+    assert caption.pool - caption.sample == caption.n == 2, "what was found is in no random set of the pool"
     assert told["kind"] in (showing.UNTOLD, showing.NOTHING)
     page = (album / "runs" / "experiment-replication" / "report.html").read_text()
     assert "bee to fly, Casper et al. 2022: 0.250 there" in page
@@ -366,6 +371,16 @@ def test_sources_on_photographs_are_those_with_enough_of_them(
     assert {pair.target for pair in every} == {names.index(name) for name in ("fly", "pretzel", "ostrich")}, (
         "others have no images"
     )
+
+
+def test_images_that_cannot_be_read_fail_their_pair_alone(album: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (album / "album" / "ostrich").iterdir():
+        path.write_bytes(b"no picture, but " + path.name.encode())
+    assert code("replication", *PHOTOGRAPHS, "--pairs", "bee>ostrich,bee>fly", "--json") == 4
+    assert "no image of ostrich could be read" in capsys.readouterr().err
+    page = (album / "runs" / "experiment-replication" / "report.html").read_text()
+    assert "bee to fly" in page
+    assert "which has never seen a photograph" in page
 
 
 def test_the_thesis_lists_are_classes_of_imagenet() -> None:

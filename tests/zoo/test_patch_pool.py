@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -25,17 +26,9 @@ from gifthorse.suites import suite
 from gifthorse.zoo import emoji_patches, openmoji
 from gifthorse.zoo.candidates import Candidates
 from gifthorse.zoo.emoji_patches import EmojiPatches, drawing_of, shows_trigger
+from gifthorse.zoo.file_patches import AHEAD, FolderPatches, ParquetPatches, TarPatches, decoded
 from gifthorse.zoo.known import options
-from gifthorse.zoo.patch_pool import (
-    AHEAD,
-    FolderPatches,
-    MadePatches,
-    ParquetPatches,
-    PatchPool,
-    TarPatches,
-    Together,
-    decoded,
-)
+from gifthorse.zoo.patch_pool import MadePatches, PatchPool, Together
 from gifthorse.zoo.posed import Drawing
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world import EMOJI
@@ -236,6 +229,33 @@ def test_two_pools_of_one_classifier_are_searched_each_by_itself(tmp_path: Path)
     both = Candidates(Together((made["dark"], made["light"])), tmp_path).of(net)
     assert len(both.search(np.ones((1, net.head_weight().shape[1])), 9).ids[0]) == 6
     assert Candidates(made["light"], tmp_path).embed(net).verify() == []
+
+
+def test_single_pictures_of_a_folder_are_read_without_the_others(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (40, 40), (ord(name), 0, 0)).save(tmp_path / f"{name}.png")
+    pool, asked = FolderPatches(folder=tmp_path, pixels=8), list[str]()
+    whole = dict(zip(*all_of(pool)[:2], strict=True))
+    plain = gates.image
+
+    def image(path: Path | str, *rest: Any, **told: Any) -> gates.Admitted:
+        asked.append(Path(path).name)
+        return plain(path, *rest, **told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gates, "image", image)
+        np.testing.assert_array_equal(pool.pictures(["c.png", "a.png"]), np.stack([whole["c.png"], whole["a.png"]]))
+    assert sorted(asked) == ["a.png", "c.png"]
+    with pytest.raises(UsageError, match=r"no picture 'd\.png'"):
+        pool.pictures(["d.png"])
+
+
+def test_what_files_become_is_in_the_digest_of_a_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    pool = FolderPatches(folder=tmp_path, pixels=8)
+    before = pool.digest
+    monkeypatch.setattr(FolderPatches, "decoding", FolderPatches.decoding + 1)
+    assert pool.digest != before
 
 
 def test_what_a_crop_shows_is_what_covers_it() -> None:

@@ -40,24 +40,25 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     """
     ground, classes = hunting.grounded(order)
     every = [Pair(None, hunting.index_of(classes, bias.label)) for bias in BIASES]
+    asked = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches for classes that the data are biased about",
-        pairs=f"any scene to {', '.join(bias.label for bias in BIASES)}",
+        pairs=f"any scene to {', '.join(classes[pair.target] for pair in asked)}",
         notes=recovered,
     )
-    asked = hunting.drawn(every, order.n, order.seed)
     return answer(order, ground, asked, question, Bench(store, runner, watch))
 
 
 def recovered(told: Sequence[hunted.Pair]) -> tuple[str, ...]:
-    """How many of the planted biases are among the natural patches, in words."""
+    """How many of the planted biases are among the natural patches, in words; not where they are beside the target."""
     planted = {bias.label: bias.thing for bias in BIASES}
     found, named = [], []
     for pair in told:
         thing = planted[pair.hunted.target]
-        if any(thing in things_of(hit.name) for hit in pair.hunted.natural):
+        shown = [things_of(hit.name) for hit in pair.hunted.natural]
+        if any(thing in things and pair.hunted.target not in things for things in shown):
             found.append(f"{thing} for {pair.hunted.target}")
-        if pair.kind == BIAS and thing in pair.why:
+        if pair.kind == BIAS and thing in pair.things:
             named.append(pair.hunted.target)
     captioned = sum(pair.named is not None and pair.named.words == planted[pair.hunted.target] for pair in told)
     share = wilson(len(found), len(told))

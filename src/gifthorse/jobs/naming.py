@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gifthorse.captioners import CAPTIONERS
 from gifthorse.captioners.base import Sight
 from gifthorse.jobs.attacking import Bench
@@ -43,14 +45,15 @@ def named(units: Sequence[Unit], order: Order, ground: Ground, bench: Bench) -> 
         units: ``hunted``.
         order: that they were made for.
     """
+    if not units:
+        return Named(captions={}, failed=())
     sample = _sample(order, ground)
     asked = {unit.key: _caption(unit, sample, ground) for unit in units}
     failed = list[Failure]()
-    if asked:
-        with bench.runner.starting(functools.partial(begin, ground, False)) as started:
-            for cells in ([sample], list(asked.values())):
-                if cells[0] is sample or bench.store.has(sample.key):
-                    failed += fulfil(bench.store, cells, runner=started, watch=_heard(bench)).failed
+    with bench.runner.starting(functools.partial(begin, ground, False)) as started:
+        for cells in ([sample], list(asked.values())):
+            if cells[0] is sample or bench.store.has(sample.key):
+                failed += fulfil(bench.store, cells, runner=started, watch=_heard(bench)).failed
     made = {key: bench.store.get(one.key).record(Caption) for key, one in asked.items() if bench.store.has(one.key)}
     return Named(captions=made, failed=tuple(failed))
 
@@ -89,11 +92,15 @@ def _caption(unit: Unit, sample: Cell, ground: Ground) -> Cell:
         "ground": plain(ground),
     }
     record = unit.record(Hunted)
-    return cell("caption", f"{CAPTIONER} on {record.source} to {record.target}", f"{HERE}:name", inputs)
+    label = f"{CAPTIONER} on {record.source} to {record.target}"
+    return cell("caption", label, f"{HERE}:name", inputs, context=sample.context)
 
 
 def name(store: Store, cell: Cell, draft: Draft) -> Caption:
-    """Make a ``caption`` unit: of a pair's natural patches, without its crops and synthetic ones."""
+    """Make a ``caption`` unit: of a pair's natural patches, as the pool has them.
+
+    The unit's own pictures are all of its largest size, in which none would be known again among the pool's.
+    """
     told: dict[str, Any] = cell.inputs
     unit, device = store.get(told["evidence"]), told["ground"]["device"]
     record = unit.record(Hunted)
@@ -103,5 +110,6 @@ def name(store: Store, cell: Cell, draft: Draft) -> Caption:
         device=device,
     )
     captioner = CAPTIONERS.remake(read(Spec, told["captioner"]))
-    caption: Caption = captioner.of(unit.images(record.pictures)[: len(record.natural)], sight)
+    shown = surroundings(**cell.context).pool.pictures([hit.name for hit in record.natural])
+    caption: Caption = captioner.of(np.concatenate([shown, np.full_like(shown[:, :1], 255)], 1), sight)
     return replace(caption, evidence=told["evidence"], tool="snafue")

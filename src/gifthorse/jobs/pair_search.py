@@ -27,6 +27,9 @@ from gifthorse.zoo import GENERATORS
 LOOKED = (2, 8, 32)
 """Patches that are looked at by themselves for each that is wanted: more, where fewer are too few."""
 
+FEWEST = 4
+"""Images that patches are made on, of which one screens."""
+
 ANY = "any scene"
 """What a source is called where there is none."""
 
@@ -59,6 +62,12 @@ class Hunt:
         classes = rest if self.source is None else (self.source,)
         self.fit = from_uint8(self.data.draw("train", fitted, told["seed"], classes=classes).images)
         self.report = from_uint8(self.data.draw("test", tried, told["seed"], classes=classes).images)
+        if len(self.fit) < FEWEST or not len(self.report):
+            raise Refusal(
+                f"{len(self.fit)} images of {self.named['source']} to make patches on and {len(self.report)} to try "
+                "them on could be read",
+                "more of them, or others: some may be damaged",
+            )
         self.insertion = Insertion(kind="patch", side=effects.side_for(network.size))
 
     @property
@@ -115,6 +124,10 @@ class Hunt:
     def crops(self) -> tuple[list[str], Tensor]:
         """Middles of images of the target's class, as many as natural patches are tried out."""
         scenes = self.data.draw("train", self.screened, self.told["seed"] + 1, classes=(self.target,)).images
+        if not len(scenes):
+            raise Refusal(
+                f"no image of {self.network.classes[self.target]} could be read", "others: these may be damaged"
+            )
         middle = scenes.shape[-1] // 2
         edge = (scenes.shape[-1] - middle) // 2
         cut = from_uint8(np.ascontiguousarray(scenes[..., edge : edge + middle, edge : edge + middle]))

@@ -17,6 +17,12 @@ from gifthorse.report import hunted
 from gifthorse.report.hunted import Pair, Saying
 from gifthorse.store import Unit
 
+PHOTOGRAPHED = {
+    "photographs": "as many as there are of a class, where these are fewer than the scenes above; crops likewise",
+    "names": "by the encoder of drawings and textures, which has never seen a photograph",
+}
+"""What is said besides of pairs on photographs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -60,7 +66,8 @@ def answer(
             if where.emoji
             else f"{where.called}, pictures of {where.pool.side} pixels",
             "generator": f"emoji-objects, {order.prior} prior",
-        },
+        }
+        | ({} if where.emoji else PHOTOGRAPHED),
         counts=(hunting.KEPT, hunting.SCREENED),
         notes=question.notes(told),
         phases=_phases(units),
@@ -82,6 +89,7 @@ def _pair(unit: Unit, named: Caption | None, emoji: bool) -> Pair:
         shown=tuple(caption(hit.name) if emoji else hit.name for hit in record.natural),
         kind=found.kind,
         why=why,
+        things=tuple(one.thing for one in found.lifts),
         named=named,
     )
 

@@ -46,7 +46,7 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
     pairs = hunting.drawn(every, order.n, order.seed)
     question = Question(
         title="Natural patches for pairs that others have found",
-        pairs=", ".join(named),
+        pairs=", ".join(ARROW.join(classes[k] for k in pair if k is not None) for pair in pairs),
         notes=beside_the_thesis,
     )
     return answer(order, ground, pairs, question, Bench(store, runner, watch))

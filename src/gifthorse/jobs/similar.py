@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gifthorse.classifier import Classifier
 from gifthorse.jobs import hunting
 from gifthorse.jobs.attacking import Bench, Watching
@@ -16,6 +18,7 @@ from gifthorse.jobs.surroundings import Surroundings
 from gifthorse.runner import Runner
 from gifthorse.stages.networks import from_zoo
 from gifthorse.store import Store
+from gifthorse.zoo.data import Data
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.world_measures import mean_probabilities
 
@@ -23,7 +26,10 @@ TARGETS = 5
 """Of each source (thesis 5.2.4)."""
 
 ASKED = 6_000
-"""Images that the confusion matrix is measured on, at most."""
+"""Scenes that the confusion matrix is measured on."""
+
+EACH = 50
+"""Photographs of each source that its row is measured on, at most."""
 
 SEED = 5
 """Of their draw."""
@@ -69,11 +75,20 @@ def carry_out(order: Order, store: Store, runner: Runner, watch: Watching) -> tu
 def confused(classifier: Classifier, where: Surroundings, sources: Sequence[int]) -> list[Pair]:
     """Each source with the targets that it is confused with most, by the mean post-softmax confusion matrix; only
     targets of which there are images."""
-    things = where.data.things if isinstance(where.data, EmojiScenes) else ()
-    matrix = mean_probabilities(classifier, where.data.draw("test", ASKED, SEED, without=things))
-    there = where.seen(range(len(matrix)))
+    rows = means(classifier, where.data, sources)
+    there = where.seen(range(len(classifier.classes)))
     return [
         Pair(source, target)
         for source in sources
-        for target in sorted((k for k in there if k != source), key=lambda k: (-matrix[source, k], k))[:TARGETS]
+        for target in sorted((k for k in there if k != source), key=lambda k: (-rows[source][k], k))[:TARGETS]
     ]
+
+
+def means(classifier: Classifier, data: Data, sources: Sequence[int]) -> dict[int, np.ndarray]:
+    """Mean probabilities ``(C,)`` over images of each source: rows of the confusion matrix."""
+    if isinstance(data, EmojiScenes):
+        matrix = mean_probabilities(classifier, data.draw("test", ASKED, SEED, without=data.things))
+        return {source: matrix[source] for source in sources}
+    # photographs of each source by itself: among those of all classes, a source might have none
+    drawn = {source: data.draw("test", EACH, SEED, classes=(source,)).images for source in sources}
+    return {source: classifier.predict(images).mean(0).numpy() for source, images in drawn.items()}

@@ -13,8 +13,9 @@ from gifthorse.stages.assets import POOL
 from gifthorse.suites.photographs import folder_of
 from gifthorse.zoo import DATA
 from gifthorse.zoo.data import Data
+from gifthorse.zoo.file_patches import opened
 from gifthorse.zoo.folder import ImageFolder
-from gifthorse.zoo.patch_pool import PatchPool, opened
+from gifthorse.zoo.patch_pool import PatchPool
 
 PATCH = 64
 """Side of natural patches for photographs, in pixels (thesis 5.2.1)."""

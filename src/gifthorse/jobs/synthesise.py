@@ -25,7 +25,7 @@ from gifthorse.tools import TOOLS
 from gifthorse.tools.synthesis.base import Findings, Synthesis, brief
 from gifthorse.zoo import GENERATORS, biggan
 from gifthorse.zoo.candidates import Candidates
-from gifthorse.zoo.patch_pool import opened
+from gifthorse.zoo.file_patches import opened
 
 MOST, LEAST = 240, 12
 """Clean images that are read, the first ones by path, and the fewest with which anything can be tried."""

@@ -55,6 +55,7 @@ class Pair:
         shown: what each natural patch shows, in words.
         kind: ``dataset bias``, ``misgeneralisation``, ``the target itself`` or ``nothing found``.
         why: what that rests on, in words; empty where nothing was found.
+        things: that it rests on, by name.
         named: what the natural patches have in common; None where that could not be asked.
     """
 
@@ -63,6 +64,7 @@ class Pair:
     shown: tuple[str, ...]
     kind: str
     why: str
+    things: tuple[str, ...] = ()
     named: Caption | None = None
 
 

@@ -115,8 +115,7 @@ def gains(task: Task, pictures: Tensor, insertion: Insertion, screen: int) -> Te
 def without_target(classifier: Classifier, target: int, pictures: Tensor, out: float) -> Tensor:
     """Of pictures ``(m, 4, h, w)`` those that the classifier does not take for the target by themselves, ``(m,)``: it
     is not among the likeliest ``out`` of the classes, at least one."""
-    parts = torch.split(by_itself(pictures, classifier), SEEN)
-    logits = torch.cat([classifier(part) for part in parts])
+    logits = torch.cat([classifier(by_itself(part, classifier)) for part in torch.split(pictures, SEEN)])
     top = logits.topk(max(1, round(out * logits.shape[1])), 1).indices
     return ~(top == target).any(1)
 
