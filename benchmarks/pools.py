@@ -56,7 +56,7 @@ from gifthorse.tools.synthesis.base import Clean, Task  # noqa: E402
 from gifthorse.tools.synthesis.natural import gains  # noqa: E402
 from gifthorse.zoo import DATA, NETWORKS  # noqa: E402
 from gifthorse.zoo.candidates import Candidates  # noqa: E402
-from gifthorse.zoo.file_patches import FolderPatches, TarPatches  # noqa: E402
+from gifthorse.zoo.file_patches import ENOUGH, FolderPatches, TarPatches  # noqa: E402
 from gifthorse.zoo.patch_pool import MadePatches, PatchPool  # noqa: E402
 
 K, IMAGES, QUERIES = 300, 50, 10
@@ -147,10 +147,12 @@ def laid(root: Path, files: list[bytes]) -> None:
             archive.addfile(told, io.BytesIO(data))
 
 
-def by_pillow(paths: list[Path], side: int) -> None:
-    """Decode files to squares, in this thread."""
+def by_pillow(paths: list[Path], side: int, least: int | None = None) -> None:
+    """Decode files to squares, in this thread; no larger than is enough, where ``least`` is given."""
     for path in paths:
         with Image.open(path) as opened:
+            if least is not None:
+                opened.draft(None, (least, least))
             picture = opened.convert("RGB")
             scale = side / min(picture.size)
             small = picture.resize(tuple(round(scale * n) for n in picture.size), Image.Resampling.BICUBIC)
@@ -183,8 +185,10 @@ def embedding(setup: Setup, threads: int) -> dict[str, Any]:
         works["bare"] = bare(net, setup.pictures, dtype=half)
         works["bare_files"] = bare(net, setup.files, dtype=half)
         works["decode"] = lambda: by_pillow(paths, net.size)
+        works["decode_less"] = lambda: by_pillow(paths, net.size, ENOUGH * net.size)
         took = in_turns(setup.rounds, works)
     wanted = [a + b / threads for a, b in zip(took["bare_files"], took["decode"], strict=True)]
+    less = [a + b / threads for a, b in zip(took["bare_files"], took["decode_less"], strict=True)]
     each = {"ready": setup.pictures, "enlarged": setup.pictures, "bare": setup.pictures, "decode": setup.files}
     return {
         "pictures": setup.pictures,
@@ -195,6 +199,7 @@ def embedding(setup: Setup, threads: int) -> dict[str, Any]:
         "share_enlarged": ratio(took, "bare", "enlarged"),
         "share_files": spread([a / b for a, b in zip(wanted, took["files"], strict=True)]),
         "share_tar": spread([a / b for a, b in zip(wanted, took["tar"], strict=True)]),
+        "share_files_less": spread([a / b for a, b in zip(less, took["files"], strict=True)]),
         "precision": net.precision,
     }
 

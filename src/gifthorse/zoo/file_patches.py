@@ -29,6 +29,9 @@ ENOUGH = 2
 """Sides of a patch that the shorter side of a JPEG must have: a larger one is not decoded whole, since what is resized
 to a half or less looks the same."""
 
+TOGETHER = 8
+"""Pictures that a thread reads before it hands them over: one by one, it waits for the others each time."""
+
 AHEAD = 16
 """Pictures that are read or wait for it, for each core."""
 
@@ -45,28 +48,30 @@ def decoded(sources: Iterable[tuple[str, Callable[[], Bytes]]], side: int) -> tu
         sources: an id and what reads its picture, with ``noted=False``. No more are drawn than are worked on and wait.
     """
 
-    def one(source: tuple[str, Callable[[], Bytes]]) -> Bytes | None:
+    def some(readers: list[Callable[[], Bytes]]) -> list[Bytes | None]:
+        return [one(reader) for reader in readers]
+
+    def one(reader: Callable[[], Bytes]) -> Bytes | None:
         try:
-            return square(source[1](), side)
+            return square(reader(), side)
         except (HostileFile, InputError):
             return None
 
     names, pictures, lost, left = list[str](), list[Bytes](), 0, iter(sources)
     cores = os.cpu_count() or 1
     with gates.in_threads(), ThreadPoolExecutor(cores) as threads:
-        waiting: deque[tuple[str, Future[Bytes | None]]] = deque()
+        waiting: deque[tuple[tuple[str, ...], Future[list[Bytes | None]]]] = deque()
         while True:
-            more = list(itertools.islice(left, AHEAD * cores - len(waiting)))
-            waiting += [(source[0], threads.submit(one, source)) for source in more]
+            while len(waiting) < AHEAD // TOGETHER * cores and (more := list(itertools.islice(left, TOGETHER))):
+                told, readers = zip(*more, strict=True)
+                waiting.append((told, threads.submit(some, list(readers))))
             if not waiting:
                 break
-            name, made = waiting.popleft()
-            picture = made.result()
-            if picture is None:
-                lost += 1
-            else:
-                names.append(name)
-                pictures.append(picture)
+            told, made = waiting.popleft()
+            there = [(name, picture) for name, picture in zip(told, made.result(), strict=True) if picture is not None]
+            names += [name for name, _ in there]
+            pictures += [picture for _, picture in there]
+            lost += len(told) - len(there)
     return names, np.stack(pictures) if pictures else np.zeros((0, 3, side, side), np.uint8), lost
 
 
