@@ -24,7 +24,7 @@ from gifthorse.classifier import resolve
 from gifthorse.cli.app import code_of
 from gifthorse.cli.talk import Talk
 from gifthorse.errors import Refusal, UsageError
-from gifthorse.jobs import hunting, pair_search, replication, showing, similar
+from gifthorse.jobs import biases, hunting, pair_search, replication, showing, similar
 from gifthorse.jobs import surroundings as surroundings_
 from gifthorse.jobs.surroundings import LEAST, counted, surroundings
 from gifthorse.records import Caption, Hit, Hunted, Images, PoolSample, Spec, Swept
@@ -133,6 +133,20 @@ def test_what_else_is_beside_the_target_in_a_patch_is_no_evidence(monkeypatch: p
     monkeypatch.setattr(showing, "things_of", shown.__getitem__)
     assert showing.cause(record((hit("both", 4, 4), hit("one", 0, 0)))).kind == showing.ITSELF
     assert showing.cause(record((hit("both", 4, 4), hit("one", 4, 4)))).kind == showing.BIAS
+
+
+def test_a_planted_bias_beside_the_target_is_not_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {"both": ("fly", "traffic light"), "one": ("traffic light",)}
+    monkeypatch.setattr(biases, "things_of", shown.__getitem__)
+    pictures = np.zeros((1, 4, 8, 8), np.uint8)
+
+    def told(name: str) -> str:
+        found = record((hit(name, 1, 1),))
+        pair = hunted.Pair(hunted=found, pictures=pictures, shown=(name,), kind=showing.MISTAKE, why="")
+        return biases.recovered([pair])[0]
+
+    assert "for 0 of 1" in told("both")
+    assert "for 1 of 1" in told("one")
 
 
 def test_without_tags_nothing_is_said_of_causes() -> None:
@@ -367,7 +381,12 @@ def test_sources_on_photographs_are_those_with_enough_of_them(
     assert ostrich[0] >= LEAST["train"], "enough to make patches on"
     assert ostrich[1] < LEAST["test"], "and too few to try them on"
     assert where.enough(range(len(names))) == sorted(map(names.index, ("bee", "fly")))
-    every = similar.confused(from_zoo("efficientnet-lite0", resolve("auto", "auto", 1)), where, [names.index("bee")])
+    network, bee = from_zoo("efficientnet-lite0", resolve("auto", "auto", 1)), names.index("bee")
+    held_out = where.data.draw("test", 99, 0, classes=(bee,)).images
+    torch.testing.assert_close(
+        torch.from_numpy(similar.means(network, where.data, [bee])[bee]), network.predict(held_out).mean(0)
+    )
+    every = similar.confused(network, where, [bee])
     assert {pair.target for pair in every} == {names.index(name) for name in ("fly", "pretzel", "ostrich")}, (
         "others have no images"
     )

@@ -49,13 +49,11 @@ def named(units: Sequence[Unit], order: Order, ground: Ground, bench: Bench) -> 
         return Named(captions={}, failed=())
     sample = _sample(order, ground)
     asked = {unit.key: _caption(unit, sample, ground) for unit in units}
-    failed = list[Failure]()
     with bench.runner.starting(functools.partial(begin, ground, False)) as started:
-        for cells in ([sample], list(asked.values())):
-            if cells[0] is sample or bench.store.has(sample.key):
-                failed += fulfil(bench.store, cells, runner=started, watch=_heard(bench)).failed
+        work = functools.partial(fulfil, bench.store, runner=started, watch=_heard(bench))
+        failed = work([sample]).failed or work(list(asked.values())).failed
     made = {key: bench.store.get(one.key).record(Caption) for key, one in asked.items() if bench.store.has(one.key)}
-    return Named(captions=made, failed=tuple(failed))
+    return Named(captions=made, failed=failed)
 
 
 def _heard(bench: Bench) -> Callable[[Progress], None]:
