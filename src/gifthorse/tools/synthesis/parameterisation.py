@@ -19,6 +19,10 @@ from gifthorse.images import opaque, resize
 COMPOSITE = (0.67, 0.6)
 """Divisors of atan(x) and atan(x)^2 in Lucent's composite activation: both halves then have about unit variance."""
 
+AT_ONCE = 2**21
+"""Numbers that a layer of CPPNs has at once, 8 MiB: the allocator gives blocks of over 32 MiB back to the system and
+has every page of them mapped anew at each step, which at 224 pixels took longer than all the arithmetic."""
+
 
 class Parameterisation(ABC):
     """Pictures as a function of parameters.
@@ -128,15 +132,21 @@ class Cppn(Parameterisation):
 
     def pictures(self) -> Tensor:
         """``(n, 4, resolution, resolution)``."""
-        first, *rest = zip(self._weights, self._biases, strict=True)
-        x = torch.baddbmm(first[1], self._coordinates, first[0])  # (n, P, hidden)
+        n, hidden = len(self._coordinates), self._weights[0].shape[2]
+        together = max(1, AT_ONCE // (self.resolution**2 * hidden))
+        x = torch.cat([self._colours(slice(start, start + together)) for start in range(0, n, together)])
+        return opaque(torch.sigmoid(x).transpose(1, 2).reshape(n, 3, self.resolution, self.resolution))
+
+    def _colours(self, some: slice) -> Tensor:
+        """Colours before the sigmoid that some of the networks give to every pixel: ``(networks, P, 3)``."""
+        first, *rest = ((weight[some], bias[some]) for weight, bias in zip(self._weights, self._biases, strict=True))
+        x = torch.baddbmm(first[1], self._coordinates[some], first[0])  # (networks, P, hidden)
         for weight, bias in rest:
             x = torch.atan(x)
             odd, even = weight.chunk(2, dim=1)
             # two products instead of one on the concatenation: a third less memory traffic, the same sum
             x = torch.baddbmm(torch.baddbmm(bias, x, odd / COMPOSITE[0]), x * x, even / COMPOSITE[1])
-        colours = torch.sigmoid(x).transpose(1, 2)
-        return opaque(colours.reshape(len(x), 3, self.resolution, self.resolution))
+        return x
 
 
 COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
