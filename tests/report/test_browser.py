@@ -291,10 +291,10 @@ def test_print_has_no_furniture_and_black_ink(opened: Visit) -> None:
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
+    assert page.evaluate("[...document.querySelectorAll('#attribution details')].every((node) => node.open)")
     assert not page.evaluate("[...document.querySelectorAll('#ran details, #trojans details')].some((n) => n.open)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert not page.evaluate("[...document.querySelectorAll('#synthesis details')].every((node) => node.open)")
+    assert not page.evaluate("[...document.querySelectorAll('#attribution details')].every((node) => node.open)")
     assert len(page.pdf()) > 10_000
 
 
@@ -305,8 +305,8 @@ def test_it_reads_without_its_script(browser: Any, report_path: Path) -> None:
     page.goto(report_path.resolve().as_uri())
     assert page.locator("#judged table").first.is_visible()
     assert page.locator("th button").count() == 0
-    page.locator("#synthesis summary").first.click()
-    assert page.locator("#synthesis details").first.get_attribute("open") is not None
+    page.locator("#attribution summary").first.click()
+    assert page.locator("#attribution details").first.get_attribute("open") is not None
     context.close()
 
 

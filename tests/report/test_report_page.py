@@ -21,7 +21,8 @@ from gifthorse.records import Evidence, Implant
 from gifthorse.report import words, write
 from gifthorse.report.contexts import Number
 from gifthorse.report.contexts_page import Page
-from gifthorse.report.pictures import encode
+from gifthorse.report.gather import gather
+from gifthorse.report.pictures import Album, encode
 from gifthorse.store import Store
 from gifthorse.tables import tidy_tables
 
@@ -246,11 +247,30 @@ def test_without_inputs_no_image_of_the_data_is_inside(store: Store, tmp_path: P
 
 
 def test_twelve_hundred_pictures_stay_under_the_limit(tmp_path: Path) -> None:
-    size = Size(side=64, networks=("emoji-resnet",), made=11)
+    size = Size(side=64, networks=("emoji-resnet",), made=15)
     html = write(make_crowded(tmp_path / "run", size), tmp_path / "page.html").read_text(encoding="utf-8")
     assert html.count("<img") >= 1_200
     assert len(html.encode()) <= 20_000_000
-    assert "leaves them out for its size" not in html
+    assert "more are in the record" not in html
+
+
+def test_a_trojan_shows_what_was_kept_and_the_thirty_best_of_the_rest(tmp_path: Path) -> None:
+    size = Size(side=8, trojans=2, networks=("emoji-resnet",), synthesis=("tabor", "noise"), attribution=(), made=40)
+    page = report.build(gather(make_crowded(tmp_path / "run", size)), Album(side=64, inputs=True))
+    for gallery in page.trojans[1].galleries:
+        kept = [made.kept for made in gallery.made].count(True)
+        assert kept > 0
+        assert len(gallery.made) == kept + 30
+        assert gallery.unshown == 40 - len(gallery.made)
+        assert [made.kept for made in gallery.made] == [True] * kept + [False] * 30
+
+
+def test_only_one_trojan_of_a_network_has_its_kept_findings_twice(tmp_path: Path) -> None:
+    page = report.build(gather(make_crowded(tmp_path / "run", Size(side=8, trojans=12))), Album(side=64, inputs=True))
+    assert [part.grid.link.text for part in page.synthesis] == ["fork", "smiley_emoji"]
+    assert [len(part.others) for part in page.synthesis] == [11, 3]
+    anchors = {f"#{trojan.anchor}" for trojan in page.trojans}
+    assert {link.href for part in page.synthesis for link in (part.grid.link, *part.others)} == anchors
 
 
 def test_a_page_over_the_limit_shows_fewer_pictures_and_says_so(
@@ -259,7 +279,7 @@ def test_a_page_over_the_limit_shows_fewer_pictures_and_says_so(
     monkeypatch.setattr(report, "LIMIT", 1_000)
     html = write(store, tmp_path / "small.html").read_text(encoding="utf-8")
     assert html.count("<img") < report_html.count("<img")
-    assert "3 more are in the record; this page leaves them out for its size" in html
+    assert "3 more are in the record." in html
 
 
 def test_an_unfinished_run_has_a_page_too(store: Store, tmp_path: Path) -> None:

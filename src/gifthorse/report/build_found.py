@@ -13,7 +13,11 @@ from gifthorse.report.desk import Desk, classes, part_anchor, sources, tool_name
 from gifthorse.report.gather import Kept, Puzzle
 
 CHOSEN = "fork"
-"""The trojan whose grid is open at first, as in Figure 5.17; the first of the network where it is not there."""
+"""The trojan that is shown as in Figure 5.17; the first of the network where it is not there."""
+
+BESIDE = 30
+"""The most findings of a tool that a trojan's page shows beside those that were kept: of a hundred, the record has the
+rest."""
 
 
 def synthesis(desk: Desk, network: str) -> Synthesis | None:
@@ -48,7 +52,8 @@ def synthesis(desk: Desk, network: str) -> Synthesis | None:
         ),
         judge=judge,
         chance=words.score(chance, 3),
-        grids=tuple(_grid(desk, puzzle, tools, opened=puzzle is first) for puzzle in puzzles),
+        grid=_grid(desk, first, tools),
+        others=tuple(desk.local(puzzle) for puzzle in puzzles if puzzle is not first),
     )
 
 
@@ -61,14 +66,13 @@ def _best(desk: Desk, puzzle: Puzzle, tool: str) -> Picture | None:
     return None
 
 
-def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...], *, opened: bool) -> Grid:
+def _grid(desk: Desk, puzzle: Puzzle, tools: tuple[str, ...]) -> Grid:
     spec = puzzle.case.trojan
     return Grid(
         link=desk.local(puzzle),
         note=f"{words.kind(spec.kind)}, {sources(puzzle)} → {classes(puzzle)(spec.target)}",
         truth=desk.truth(puzzle, 128),
         rows=tuple(_grid_row(desk, puzzle, tool) for tool in tools),
-        open=opened,
     )
 
 
@@ -117,7 +121,7 @@ def galleries(desk: Desk, puzzle: Puzzle) -> tuple[Gallery, ...]:
 def _gallery(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], several: bool) -> Gallery:
     record = kept.record
     rest = sorted(set(range(len(record.findings))) - set(record.kept), key=lambda i: (record.findings[i].loss, i))
-    shown = [*record.kept, *(rest if desk.everything else ())]
+    shown = [*record.kept, *(rest[:BESIDE] if desk.everything else ())]
     how = {_how(finding) for finding in record.findings}
     told = [f"{len(record.findings)} made, {len(record.kept)} kept", words.listed(sorted(how)), *record.hints]
     if several:

@@ -65,14 +65,12 @@ class Grid:
         note: its kind and target.
         truth: the trigger itself.
         rows: one a tool.
-        open: whether it is shown at once.
     """
 
     link: Link
     note: str
     truth: Picture
     rows: tuple[GridRow, ...]
-    open: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +114,8 @@ class Synthesis:
         best: its columns.
         judge: whose probabilities stand under the findings, or an empty string.
         chance: what guessing gives.
-        grids: every kept finding, one grid a trojan.
+        grid: every kept finding for one trojan, as Figure 5.17.
+        others: the pages of the other trojans, which have theirs.
     """
 
     anchor: str
@@ -125,7 +124,8 @@ class Synthesis:
     best: tuple[BestRow, ...]
     judge: str
     chance: str
-    grids: tuple[Grid, ...]
+    grid: Grid
+    others: tuple[Link, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +248,7 @@ class Gallery:
         made: all of it, the best first.
         film: how the best one came about, frame by frame.
         filmed: after which steps, in words.
-        unshown: how many are left out of the page for its size.
+        unshown: how many are left out of the page.
         captions: what the kept ones have in common, where they are natural pictures, one a captioner.
         excuse: why there is nothing, or an empty string.
     """
