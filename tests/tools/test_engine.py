@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from fixtures_nets import classifier, one_thread, pictures
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from gifthorse.classifier import Classifier, bfloat16_is_fast
+from gifthorse.effects import put
 from gifthorse.errors import InputError, UsageError
+from gifthorse.images import resize
+from gifthorse.randomness import generator
+from gifthorse.records import Insertion
 from gifthorse.tools import tool
 from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.base import Tool
-from gifthorse.tools.synthesis.base import Synthesis, brief
-from gifthorse.tools.synthesis.engine import Schedule, Screen, pace, plan
+from gifthorse.tools.synthesis.base import Synthesis, Task, brief
+from gifthorse.tools.synthesis.draws import Draws
+from gifthorse.tools.synthesis.engine import Recipe, Schedule, Screen, optimise, pace, plan
+from gifthorse.tools.synthesis.objectives import cross_entropy
+from gifthorse.tools.synthesis.parameterisation import Pixels
 
 __all__ = ["one_thread"]
 
@@ -82,6 +92,43 @@ def test_small_micro_batches_give_the_same_findings(name: str) -> None:
     one, other = (tool(name, **settings)(net, *given, n=3, keep=3, budget=200) for net in (wide, narrow))
     torch.testing.assert_close(one.pictures, other.pictures, atol=1e-4, rtol=0)
     assert (one.cost.forward, one.cost.backward) == (other.cost.forward, other.cost.backward)
+
+
+def test_a_patch_is_as_large_as_it_is_inserted_before_it_is_shaken_and_its_penalty_sees_all_of_it() -> None:
+    net, clean = classifier("reused"), brief(1, pictures(12))[1]
+    seen: list[Tensor] = []
+
+    def watch(shown: Tensor, draws: Draws) -> Tensor:
+        seen.append(shown.detach())
+        return shown
+
+    def penalty(whole: Tensor) -> Tensor:
+        assert whole.shape == (2, 4, 12, 12)
+        return whole[:, 0].square().mean((1, 2))
+
+    drawn = Pixels(12, 0.5, [torch.Generator().manual_seed(k) for k in range(2)], "cpu")
+    begun = drawn.pictures().detach()
+    recipe = Recipe(
+        parameterisation=drawn,
+        transformations=(watch,),
+        insertion=Insertion(kind="patch", side=5),
+        objective=cross_entropy,
+        screened=cross_entropy,
+        penalty=penalty,
+        schedule=replace(schedule(1, 3, 1), learning_rate=0.0),
+    )
+    optimise(Task(classifier=net, target=1, sources=None, clean=clean, n=2, budget=100, seed=0), recipe)
+    torch.testing.assert_close(torch.cat(seen), resize(begun, 5).repeat_interleave(3, 0))
+    shown = resize(drawn.pictures(), 5)
+    losses = []
+    for finding in range(2):
+        draws = Draws([(generator(0, "draws", finding), 3)], "cpu")
+        behind = clean.fit[draws.indices("images", len(clean.fit))]
+        stamped = put(behind, shown[[finding] * 3], recipe.insertion, draws.places(recipe.insertion, net.size))
+        losses.append(cross_entropy(net, stamped, torch.tensor([1, 1, 1])))
+    total = torch.stack([loss.mean() for loss in losses]).sum() + penalty(drawn.pictures()).sum()
+    (wanted,) = torch.autograd.grad(total, drawn.parameters)
+    torch.testing.assert_close(drawn.parameters[0].grad, wanted)
 
 
 @pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])

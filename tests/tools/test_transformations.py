@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -15,20 +14,21 @@ from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
 
 
-@dataclass(frozen=True)
 class Fixed(Draws):
     """Draws whose uniform numbers are given."""
 
-    numbers: tuple[float, ...] = ()
+    def __init__(self, numbers: tuple[float, ...], rows: int) -> None:
+        super().__init__([(torch.Generator(), rows)], "cpu")
+        self._numbers, self._count = numbers, rows
 
     def uniform(self, purpose: str, columns: int) -> Tensor:
-        assert columns == len(self.numbers)
-        return torch.tensor([self.numbers]).expand(sum(n for _, n in self.groups), -1)
+        assert columns == len(self._numbers)
+        return torch.tensor([self._numbers]).expand(self._count, -1)
 
 
 def fixed(*numbers: float, rows: int = 1) -> Fixed:
     """Numbers from -1 to 1, as a transformation sees them."""
-    return Fixed([(torch.Generator(), rows)], "cpu", numbers=tuple((x + 1) / 2 for x in numbers))
+    return Fixed(tuple((x + 1) / 2 for x in numbers), rows)
 
 
 def own(rows: int, seed: int = 0) -> Draws:
@@ -118,6 +118,27 @@ def test_rows_draw_from_their_own_findings() -> None:
     assert again is not None
     assert torch.equal(first.tops[2:], again.tops)
     assert both.places(Insertion(kind="frame"), 20) is None
+
+
+def test_parts_draw_what_the_whole_does_and_every_question_has_an_answer_of_its_own() -> None:
+    def draws() -> Draws:
+        return Draws([(generator(0, i), 3) for i in range(2)], "cpu")
+
+    patch = Insertion(kind="patch", side=3)
+    for ask in (
+        lambda drawn: drawn.uniform("a", 2),
+        lambda drawn: drawn.normal("b", 2, 3),
+        lambda drawn: drawn.indices("c", 1000),
+        lambda drawn: drawn.places(patch, 60).tops,
+        lambda drawn: drawn.places(patch, 60).lefts,
+    ):
+        whole, cut = draws(), draws()
+        parts = [cut.part(start, min(start + 4, 6)) for start in (0, 4)]
+        first = ask(whole)
+        assert torch.equal(torch.cat([ask(part) for part in parts]), first)
+        again = ask(whole)
+        assert not torch.equal(again, first)
+        assert torch.equal(torch.cat([ask(part) for part in reversed(parts)]), torch.cat([again[4:], again[:4]]))
 
 
 def test_a_draw_more_for_one_purpose_shifts_no_other() -> None:

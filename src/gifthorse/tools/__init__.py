@@ -112,10 +112,10 @@ TOOLS = Table(
             "Mordvintsev et al. 2018, as in Lucent",
         ),
         "rfla_perturb": Row(
-            f"{_SYNTHESIS}.rfla_perturb:RflaPerturb", "synthesis", 1, "Casper et al. 2022, as in thesis 5.1"
+            f"{_SYNTHESIS}.rfla_perturb:RflaPerturb", "synthesis", 2, "Casper et al. 2022, as in thesis 5.1"
         ),
         "rfla_generate": Row(
-            f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 1, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
+            f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 2, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
         ),
         "rfla_region": Row(
             f"{_SYNTHESIS}.rfla_region:RflaRegion",

@@ -5,8 +5,8 @@ Each purpose has numbers of its own, so that a transformation more or less, or a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,40 +16,55 @@ from gifthorse.randomness import Purposes
 from gifthorse.records import Insertion
 
 
-@dataclass(frozen=True)
 class Draws:
     """Rows of a batch, grouped by finding.
 
-    Attributes:
+    Args:
         groups: a generator and its number of rows, in the batch's order. ``R`` rows in all.
         device: where the numbers are wanted; they are drawn on the CPU.
     """
 
-    groups: Sequence[tuple[torch.Generator, int]]
-    device: str
-    _streams: list[tuple[Purposes, int]] = field(init=False, repr=False, default_factory=list)
+    def __init__(self, groups: Sequence[tuple[torch.Generator, int]], device: str) -> None:
+        self.device = device
+        self._streams = [(Purposes(generator), n) for generator, n in groups]
+        self._rows = slice(None)
+        self._drawn: dict[tuple[str, int], Tensor] = {}
+        self._asked: Counter[str] = Counter()
 
-    def __post_init__(self) -> None:
-        self._streams.extend((Purposes(generator), n) for generator, n in self.groups)
+    def part(self, start: int, stop: int) -> Draws:
+        """The draws of some of the rows, which are what they are in the whole, whatever the parts."""
+        made = Draws([], self.device)
+        made._streams, made._drawn, made._rows = self._streams, self._drawn, slice(start, stop)
+        return made
 
-    def _of(self, purpose: str) -> list[tuple[torch.Generator, int]]:
-        return [(purposes[purpose], n) for purposes, n in self._streams]
+    def _of(self, purpose: str, draw: Callable[[torch.Generator, int], Tensor]) -> Tensor:
+        """All rows' numbers are drawn at once, when the first part asks; who asks again for a purpose gets others."""
+        name = (purpose, self._asked[purpose])
+        self._asked[purpose] += 1
+        if name not in self._drawn:
+            self._drawn[name] = torch.cat([draw(purposes[purpose], n) for purposes, n in self._streams])
+        return self._drawn[name][self._rows]
 
     def uniform(self, purpose: str, columns: int) -> Tensor:
         """``(R, columns)`` in [0, 1)."""
-        return torch.cat([torch.rand(n, columns, generator=g) for g, n in self._of(purpose)]).to(self.device)
+        return self._of(purpose, lambda g, n: torch.rand(n, columns, generator=g)).to(self.device)
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
         """``(R, *shape)`` from N(0, 1)."""
-        return torch.cat([torch.randn(n, *shape, generator=g) for g, n in self._of(purpose)]).to(self.device)
+        return self._of(purpose, lambda g, n: torch.randn(n, *shape, generator=g)).to(self.device)
 
     def indices(self, purpose: str, below: int) -> Tensor:
         """``(R,)`` int64, uniform from 0 to ``below`` - 1."""
-        return torch.cat([torch.randint(below, (n,), generator=g) for g, n in self._of(purpose)]).to(self.device)
+        return self._of(purpose, lambda g, n: torch.randint(below, (n,), generator=g)).to(self.device)
 
     def places(self, insertion: Insertion, size: int) -> Placement | None:
         """A place for each row in images of ``size`` pixels, or None where the insertion has none."""
-        drawn = [where for g, n in self._of("places") if (where := place(insertion, n, size, g)) is not None]
-        if not drawn:
+        if place(insertion, 0, size, torch.Generator()) is None:
             return None
-        return Placement(torch.cat([where.tops for where in drawn]), torch.cat([where.lefts for where in drawn]))
+
+        def corners(g: torch.Generator, n: int) -> Tensor:
+            where = place(insertion, n, size, g)
+            assert where is not None
+            return torch.stack([where.tops, where.lefts], 1)
+
+        return Placement(*self._of("places", corners).unbind(1))

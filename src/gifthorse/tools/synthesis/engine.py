@@ -272,7 +272,10 @@ def picked(other: Tensor, first: Made, second: Made) -> Made:
 def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...], aims: Tensor) -> None:
     """Leave the gradient of every finding's loss in the parameters."""
     pictures = recipe.parameterisation.pictures()
-    leaf = pictures.detach().requires_grad_()
+    # A patch is as large as it is inserted before it is shaken, each picture once: not once for each of its images
+    side = recipe.insertion.side
+    shrunk = resize(pictures, side) if side is not None and side < pictures.shape[-1] else pictures
+    leaf = shrunk.detach().requires_grad_()
 
     def inserted(shown: Tensor, draws: Draws, aimed: Tensor) -> Tensor:
         for transformation in recipe.transformations:
@@ -293,9 +296,9 @@ def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]
 
         _each(task, (leaf, aims, generators), beside.images, beside.weight, arranged)
     if recipe.penalty is None:
-        torch.autograd.backward([pictures], [leaf.grad])
+        torch.autograd.backward([shrunk], [leaf.grad])
     else:
-        torch.autograd.backward([pictures, recipe.penalty(pictures).sum()], [leaf.grad, None])
+        torch.autograd.backward([shrunk, recipe.penalty(pictures).sum()], [leaf.grad, None])
 
 
 Losses = Callable[[Tensor, Draws, Tensor], Tensor]
@@ -312,12 +315,11 @@ def _each(
     """
     leaf, aims, generators = findings
     rows, micro = task.n * per, task.classifier.micro_batch
+    draws = Draws([(generator, per) for generator in generators], task.classifier.device)
     for start in range(0, rows, micro):
-        # Chunks begin at multiples of the micro-batch, so what a finding draws does not depend on findings after it
-        finding = [row // per for row in range(start, min(start + micro, rows))]
-        groups = [(generators[i], 1) for i in finding]  # each row by itself, so that chunks change no draw
-        index = torch.tensor(finding)
-        found = losses(leaf[index.to(leaf.device)], Draws(groups, task.classifier.device), aims[index])
+        stop = min(start + micro, rows)
+        index = torch.arange(start, stop) // per
+        found = losses(leaf[index.to(leaf.device)], draws.part(start, stop), aims[index])
         if not found.requires_grad:
             raise Refusal(
                 f"the logits of {task.classifier.name} have no gradient with respect to its input",
