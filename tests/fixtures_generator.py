@@ -58,6 +58,25 @@ def generator(seed: int = 0, device: str = "cpu") -> EmojiGenerator:
     )
 
 
+def larger(memory: int) -> tuple[EmojiGenerator, Disguise]:
+    """64 x 64 pictures, of several MiB of activations each, with two classifiers that see them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        shape = Shape(widths=(64, 48, 32, 24), ground=(16, 16, 16, 12, 12), embedding=6, seen=(24, 32, 48))
+        framing = Framing(side=64, sizes=(0.75, 1.05), turn=20, hue=18, reach=1.0)
+        made, judge = Generator(shape, len(NAMES), framing), Discriminator(shape, len(NAMES))
+        modules = [ResNet(len(NAMES), 24, (32, 48)) for _ in range(2)]
+    told = tuple(
+        Classifier(each, classes=NAMES, size=64, name="larger", device="cpu", precision="float32", memory=memory)
+        for each in modules
+    )
+    generator = EmojiGenerator(
+        module=made, name="larger", classes=NAMES, size=64, noise=LATENT, insertion="drawing.blocks.0",
+        discriminator=judge, file="larger", memory=memory,
+    )  # fmt: skip
+    return generator, Disguise(told)
+
+
 def disguise(seed: int = 0, device: str = "cpu") -> Disguise:
     """Two classifiers of 16 x 16 pictures."""
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
-"""Peak memory of attribution methods, measured in a process of its own: prints one JSON object.
+"""Peak memory of methods, measured in a process of its own: prints one JSON object.
 
-``peaks.py MIB``: for each case the bytes that a method took above what the process had, with one sample, with many
-samples inside a budget of so many MiB, and with all of them in one batch.
+``peaks.py MIB``: for each case the bytes that a method took above what the process had, with one sample or finding,
+with many inside a budget of so many MiB, and with all of them in one batch.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from fixtures_generator import NAMES, larger
 from torch import nn
 
 from gifthorse.classifier import Classifier
 from gifthorse.tools import tool
+from gifthorse.tools.synthesis.base import brief
 
 SIZE, REFERENCES, ALL = 160, 96, 300
 
@@ -28,6 +30,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "deeplift_shap": ({"baselines": 1}, {"baselines": 96}),
 }
 """Settings with one sample, or as few as there can be, and with many."""
+
+
+FINDINGS: dict[str, tuple[dict[str, Any], int]] = {
+    "cppn_target": ({"steps": 2, "screenings": 1}, 24),
+    "rfla_perturb": ({"steps": 2, "screenings": 1, "side": 18}, 100),
+    "rfla_region": ({"steps": 2, "screenings": 1}, 100),
+    "rfla_generate": ({"steps": 2, "screenings": 1, "side": 18}, 100),
+}
+"""Settings, and many findings."""
 
 
 def reading(name: str) -> int:
@@ -72,7 +83,31 @@ def main(memory: int) -> None:
         "one": found["feature_permutation"]["one"],
         "many": peak("feature_permutation", {"cells": 2, "draws": 2}, 8, None),
     }
+    for name, (settings, n) in FINDINGS.items():
+        found[name] = {
+            "one": made(name, settings, 1, memory),
+            "many": made(name, settings, n, memory),
+            "all": made(name, settings, n, 1 << 40),
+        }
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def made(name: str, settings: dict[str, Any], n: int, memory: int) -> int:
+    """Bytes that a synthesis method took for ``n`` findings."""
+    generator, disguise = larger(memory)
+    head = nn.Linear(4, len(NAMES))
+    net = Classifier(
+        nn.Sequential(nn.Conv2d(3, 4, 3, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head),
+        classes=NAMES, size=SIZE if name == "cppn_target" else generator.size, memory=memory, device="cpu",
+        precision="float32",
+    )  # fmt: skip
+    given, method = brief(1, torch.rand(8, 3, net.size, net.size)), tool(name, **settings)
+    assets: dict[str, Any] = {"generator": generator, "scenes": generator, "disguise": disguise}
+    method(net, *given, n=1, keep=1, budget=100, assets=assets)  # what is made once a process is made here
+    Path("/proc/self/clear_refs").write_text("5")
+    before = reading("VmRSS")
+    method(net, *given, n=n, keep=1, budget=100 * n, assets=assets)
+    return reading("VmHWM") - before
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from gifthorse.counting import Counter
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
 from gifthorse.ground import bfloat16_is_fast, pin, resolve
 from gifthorse.images import as_floats, normalised, require
+from gifthorse.recomputing import watched
 from gifthorse.records import Ground
 
 __all__ = ["Classifier", "Counter", "bfloat16_is_fast", "pin", "resolve"]
@@ -364,27 +365,15 @@ class Classifier:
     def _probe(self) -> tuple[nn.Linear | None, int, int]:
         """Send one grey image through: the linear layer that runs last, and the bytes of all activations and of the
         widest layer's."""
-        ran: list[nn.Module] = []
-        widths = [4 * 3 * self.size * self.size]
-
-        def see(module: nn.Module, _inputs: Any, out: Any) -> None:
-            ran.append(module)
-            tensors = out if isinstance(out, (tuple, list)) else [out]
-            widths.append(sum(4 * t.numel() for t in tensors if isinstance(t, Tensor)))
-
-        leaves = [m for m in self.module.modules() if not any(True for _ in m.children())]
-        handles = [leaf.register_forward_hook(see) for leaf in leaves]
-        try:
-            with torch.no_grad():
-                logits = self.logits(torch.full((1, 3, self.size, self.size), 0.5))
-        finally:
-            for handle in handles:
-                handle.remove()
+        grey = torch.full((1, 3, self.size, self.size), 0.5)
+        logits, ran = watched(self.module, lambda: self.logits(grey))
         if tuple(logits.shape) != (1, len(self.classes)):
             raise InputError(
                 f"{self.name} turned one image into {tuple(logits.shape)}; expected (1, {len(self.classes)}), "
                 "one logit a class",
                 "give as many class names as the network has outputs, or choose with output=",
             )
-        linear = [m for m in ran if isinstance(m, nn.Linear) and m.out_features == len(self.classes)]
-        return (linear[-1] if linear and ran[-1] is linear[-1] else None), sum(widths[1:]), max(widths)
+        linear = [m for m, _ in ran if isinstance(m, nn.Linear) and m.out_features == len(self.classes)]
+        widths = [size for _, size in ran]
+        head = linear[-1] if linear and ran[-1][0] is linear[-1] else None
+        return head, sum(widths), max(4 * grey.numel(), *widths)

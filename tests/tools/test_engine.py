@@ -98,9 +98,9 @@ def test_a_patch_is_as_large_as_it_is_inserted_before_it_is_shaken_and_its_penal
     net, clean = classifier("reused"), brief(1, pictures(12))[1]
     seen: list[Tensor] = []
 
-    def watch(shown: Tensor, draws: Draws) -> Tensor:
-        seen.append(shown.detach())
-        return shown
+    def watch(pictures: Tensor, draws: Draws) -> Tensor:
+        seen.append(pictures.detach())
+        return pictures
 
     def penalty(whole: Tensor) -> Tensor:
         assert whole.shape == (2, 4, 12, 12)

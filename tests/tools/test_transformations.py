@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -125,13 +126,19 @@ def test_parts_draw_what_the_whole_does_and_every_question_has_an_answer_of_its_
         return Draws([(generator(0, i), 3) for i in range(2)], "cpu")
 
     patch = Insertion(kind="patch", side=3)
-    for ask in (
+
+    def corners(drawn: Draws) -> Tensor:
+        where = drawn.places(patch, 60)
+        assert where is not None
+        return torch.stack(where, 1)
+
+    asked: list[Callable[[Draws], Tensor]] = [
         lambda drawn: drawn.uniform("a", 2),
         lambda drawn: drawn.normal("b", 2, 3),
         lambda drawn: drawn.indices("c", 1000),
-        lambda drawn: drawn.places(patch, 60).tops,
-        lambda drawn: drawn.places(patch, 60).lefts,
-    ):
+        corners,
+    ]
+    for ask in asked:
         whole, cut = draws(), draws()
         parts = [cut.part(start, min(start + 4, 6)) for start in (0, 4)]
         first = ask(whole)

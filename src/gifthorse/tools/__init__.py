@@ -120,7 +120,7 @@ TOOLS = Table(
         "rfla_region": Row(
             f"{_SYNTHESIS}.rfla_region:RflaRegion",
             "synthesis",
-            1,
+            2,
             "Casper et al. 2022, as in thesis 5.1.2: regions, generalized patches, channels",
         ),
         "snafue": Row(

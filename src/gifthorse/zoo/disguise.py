@@ -15,6 +15,7 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError
 from gifthorse.images import over, resize
+from gifthorse.recomputing import in_parts
 from gifthorse.zoo.posed import showing
 
 
@@ -46,9 +47,17 @@ class Disguise:
         """Indices of the classes that show what a class of another network is called after; maybe none."""
         return showing(self.classes, called)
 
+    @property
+    def at_once(self) -> int:
+        """Pictures whose gradients fit into the classifiers' memory; of more, parts are looked at twice."""
+        return max(1, min(each.micro_batch for each in self.classifiers) // len(self.classifiers))
+
     def log_probabilities(self, pictures: Tensor) -> Tensor:
         """Log of the mean probability over the classifiers: ``(n, 3 | 4, h, w)`` in [0, 1] to ``(n, K)``."""
         flat = over(pictures) if pictures.shape[1] == 4 else pictures
-        each = [one(resize(flat, one.size).clamp(0, 1)).log_softmax(1) for one in self.classifiers]
-        mean: Tensor = torch.stack(each).logsumexp(0) - torch.tensor(float(len(each))).log()
-        return mean
+
+        def told(rows: slice) -> Tensor:
+            each = [one(resize(flat[rows], one.size).clamp(0, 1)).log_softmax(1) for one in self.classifiers]
+            return torch.stack(each).logsumexp(0) - torch.tensor(float(len(each))).log()
+
+        return in_parts(told, len(flat), self.at_once)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,9 +15,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gifthorse.classifier import resolve
+from gifthorse.classifier import TIMES, resolve
 from gifthorse.errors import InputError, UsageError, nearest
 from gifthorse.images import resize
+from gifthorse.recomputing import activations, in_parts
 from gifthorse.records import digest
 from gifthorse.zoo import generator as base
 from gifthorse.zoo.disguise import Disguise
@@ -63,20 +65,38 @@ class EmojiGenerator(base.Generator):
     def difference(self, first: Tensor, second: Tensor) -> Tensor:
         """In the manner of LPIPS (Zhang et al. 2018), with all its weights alike: the squared distance of feature
         vectors of length 1, a mean over places and over the discriminator's blocks."""
-        total = torch.zeros(len(first), device=first.device)
-        both = 2 * resize(torch.cat([first, second]), self.size) - 1
-        with self.autocast():
-            for block in self.discriminator.blocks:
-                both = block(both)
-                one, other = F.normalize(both.float(), dim=1, eps=1e-4).chunk(2)
-                total = total + (one - other).square().sum(1).mean((1, 2))
-        return total / len(self.discriminator.blocks)
+
+        def apart(rows: slice) -> Tensor:
+            both = 2 * resize(torch.cat([first[rows], second[rows]]), self.size) - 1
+            total = torch.zeros(len(both) // 2, device=first.device)
+            with self.autocast():
+                for block in self.discriminator.blocks:
+                    both = block(both)
+                    one, other = F.normalize(both.float(), dim=1, eps=1e-4).chunk(2)
+                    total = total + (one - other).square().sum(1).mean((1, 2))
+            return total / len(self.discriminator.blocks)
+
+        return in_parts(apart, len(first), max(1, self._judged_at_once // 2))
 
     def realness(self, pictures: Tensor) -> Tensor:
         """``(n, 3, h, w)`` in [0, 1] to ``(n, K)``: the discriminator's outputs, above 0 is real."""
-        with self.autocast():
-            every: Tensor = self.discriminator.every(resize(pictures, self.size))
-        return every.float()
+
+        def every(rows: slice) -> Tensor:
+            with self.autocast():
+                scores: Tensor = self.discriminator.every(resize(pictures[rows], self.size))
+            return scores.float()
+
+        return in_parts(every, len(pictures), self._judged_at_once)
+
+    @property
+    def _judged_at_once(self) -> int:
+        """As :attr:`at_once`, of the discriminator."""
+        return max(1, self.memory // max(1, TIMES * self._each_judged))
+
+    @cached_property
+    def _each_judged(self) -> int:
+        grey = torch.full((1, 3, self.size, self.size), 0.5, device=self.device)
+        return activations(self.discriminator, lambda: self.discriminator.every(grey))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,16 @@ import contextlib
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gifthorse.classifier import MEMORY, TIMES
 from gifthorse.errors import InputError, UsageError, nearest
+from gifthorse.recomputing import activations, in_parts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +57,10 @@ class Change:
     values: Tensor
     corners: tuple[tuple[int, int], ...] | None = None
     channels: tuple[int, ...] | None = None
+
+    def __getitem__(self, rows: slice) -> Change:
+        corners = None if self.corners is None else self.corners[rows]
+        return replace(self, values=self.values[rows], corners=corners)
 
     def of(self, out: Tensor) -> Tensor:
         """What a layer put out, changed.
@@ -94,6 +101,7 @@ class Generator(ABC):
         placing: which numbers of a latent say where what is drawn lies; none where that is not known.
         device: where it draws.
         precision: ``float32``, or ``bfloat16`` for autocast; pictures are float32 all the same.
+        memory: bytes that its pictures' gradients may take, however many pictures there are; see :attr:`at_once`.
     """
 
     module: nn.Module
@@ -105,6 +113,7 @@ class Generator(ABC):
     placing: tuple[int, ...] = ()
     device: str = "cpu"
     precision: str = "float32"
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
@@ -150,9 +159,13 @@ class Generator(ABC):
             UsageError: there is no such layer.
             InputError: a change of another shape than the layer's.
         """
-        used = self.module if module is None else module
-        with self._changed(used, change), self.autocast():
-            return self._drawn(used, self._here(latents.noise, latents.classes)).float()
+        used, here = self.module if module is None else module, self._here(latents.noise, latents.classes)
+
+        def drawn(rows: slice) -> Tensor:
+            with self._changed(used, change and change[rows]), self.autocast():
+                return self._drawn(used, here[rows]).float()
+
+        return in_parts(drawn, len(here), self.at_once)
 
     def watched(self, latents: Latents, layer: str) -> tuple[Tensor, Tensor]:
         """Pictures, and what a layer put out for them, ``(n, C, H, W)`` float32; without gradients.
@@ -167,7 +180,7 @@ class Generator(ABC):
                 drawn = self.draw(latents)
         finally:
             handle.remove()
-        return drawn, seen[0].float()
+        return drawn, torch.cat(seen).float()
 
     def autocast(self) -> torch.autocast:
         """The precision, while a block runs."""
@@ -183,6 +196,17 @@ class Generator(ABC):
             yield
         finally:
             handle.remove()
+
+    @property
+    def at_once(self) -> int:
+        """Pictures whose gradients fit into ``memory``: each takes :data:`~gifthorse.classifier.TIMES` its
+        activations. More are drawn in parts, and drawn again when their gradients are wanted."""
+        return max(1, self.memory // max(1, TIMES * self._each))
+
+    @cached_property
+    def _each(self) -> int:
+        one = self.mixed([torch.Generator().manual_seed(0)])
+        return activations(self.module, lambda: self._drawn(self.module, one))
 
     def thawed(self) -> nn.Module:
         """A copy of the network whose weights may be trained; batch norm keeps what it has seen."""

@@ -59,12 +59,10 @@ class Draws:
 
     def places(self, insertion: Insertion, size: int) -> Placement | None:
         """A place for each row in images of ``size`` pixels, or None where the insertion has none."""
-        if place(insertion, 0, size, torch.Generator()) is None:
-            return None
 
         def corners(g: torch.Generator, n: int) -> Tensor:
             where = place(insertion, n, size, g)
-            assert where is not None
-            return torch.stack([where.tops, where.lefts], 1)
+            return torch.zeros(n, 0) if where is None else torch.stack(where, 1)
 
-        return Placement(*self._of("places", corners).unbind(1))
+        drawn = self._of("places", corners)
+        return Placement(*drawn.unbind(1)) if drawn.shape[1] else None

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gifthorse.images import opaque, resize
+from gifthorse.recomputing import in_parts
 from gifthorse.tools.synthesis.base import Task
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import total_variation
@@ -202,11 +203,16 @@ class Look:
 
     def _disguised(self, pictures: Tensor, disguise: Disguise) -> Tensor:
         weights, n = self._weights, len(pictures)
-        shown = pictures.repeat_interleave(weights.shown, 0)
         draws = Draws([(generator, weights.shown) for generator in self._generators[:n]], self._device)
-        for transformation in self._transformations:
-            shown = transformation(shown, draws)
-        told = disguise.log_probabilities(shown)
+        finding = torch.arange(n, device=pictures.device).repeat_interleave(weights.shown)
+
+        def look(rows: slice) -> Tensor:
+            shown, drawn = pictures[finding[rows]], draws.part(rows.start, rows.stop)
+            for transformation in self._transformations:
+                shown = transformation(shown, drawn)
+            return disguise.log_probabilities(shown)
+
+        told = in_parts(look, len(finding), disguise.at_once)
         penalty = weights.sure * -(told.exp() * told).sum(1)
         if self._targets:
             # -log of a probability goes to infinity; past e^-10 a picture is as unlike the target as it can be

@@ -110,15 +110,22 @@ class Inserted(Parameterisation):
     def _scenes(self, generators: Sequence[torch.Generator]) -> Latents:
         return self._generator.of_class(generators, self._classes, self._truncation)
 
-    def scenes(self, generators: Sequence[torch.Generator]) -> Latents:
-        """Other scenes, one a finding, with what is drawn at the finding's place."""
+    def scenes(self, generators: Sequence[torch.Generator], findings: Sequence[int] | None = None) -> Latents:
+        """Other scenes, one a generator, with what is drawn at the place of the finding that each is for."""
         latents = self._scenes(generators)
-        latents.noise[:, list(self._generator.placing)] = self._places
+        places = self._places if findings is None else self._places[list(findings)]
+        latents.noise[:, list(self._generator.placing)] = places
         return latents
 
-    def change(self) -> Change:
-        """What is replaced, by what."""
-        return Change(layer=self._layer, values=self.parameters[0], corners=self._corners, channels=self._channels)
+    def change(self, findings: Sequence[int] | None = None) -> Change:
+        """What is replaced, by what, in one scene of each finding, or of each that is named."""
+        rows = range(len(self.parameters[0])) if findings is None else findings
+        return Change(
+            layer=self._layer,
+            values=self.parameters[0] if findings is None else self.parameters[0][list(rows)],
+            corners=None if self._corners is None else tuple(self._corners[k] for k in rows),
+            channels=self._channels,
+        )
 
     def pictures(self) -> Tensor:
         """``(n, 4, side, side)``."""

@@ -14,14 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gifthorse.classifier import MEMORY
 from gifthorse.images import opaque, resize
+from gifthorse.recomputing import in_parts
 
 COMPOSITE = (0.67, 0.6)
 """Divisors of atan(x) and atan(x)^2 in Lucent's composite activation: both halves then have about unit variance."""
 
-AT_ONCE = 2**21
-"""Numbers that a layer of CPPNs has at once, 8 MiB: the allocator gives blocks of over 32 MiB back to the system and
-has every page of them mapped anew at each step, which at 224 pixels took longer than all the arithmetic."""
+LARGEST = 8 << 20
+"""Bytes that a layer of CPPNs puts out at once: the allocator gives blocks of over 32 MiB back to the system and has
+every page of them mapped anew at each step, which at 224 pixels took longer than all the arithmetic."""
+
+KEPT = 4
+"""As often as what a layer of a CPPN puts out is in memory for its gradient: itself, its arc tangent, its square, and
+what comes back."""
 
 
 class Parameterisation(ABC):
@@ -102,6 +108,8 @@ class Cppn(Parameterisation):
     Args:
         resolution: side of the pictures in pixels; coordinates always span the same square.
         last: factor of the last layer's first weights; Lucent's 0 makes every picture begin grey.
+        memory: bytes that the pictures' gradients may take; where n pictures take more, they are drawn in parts, and
+            drawn again when their gradients are wanted.
     """
 
     def __init__(
@@ -112,6 +120,7 @@ class Cppn(Parameterisation):
         layers: int = 8,
         hidden: int = 24,
         last: float = 0.0,
+        memory: int = MEMORY,
     ) -> None:
         n = len(generators)
         inputs = [2] + [2 * hidden] * (layers - 1)
@@ -125,20 +134,26 @@ class Cppn(Parameterisation):
         self._weights = [w.to(device).requires_grad_() for w in weights]
         self._biases = [b.to(device).requires_grad_() for b in biases]
         self.parameters = [*self._weights, *self._biases]
-        self.resolution = resolution
+        self.resolution, self._memory = resolution, memory
+        self._layer = 4 * hidden * resolution**2  # bytes of what a layer of one network puts out
         line = torch.linspace(-math.sqrt(3), math.sqrt(3), resolution, device=device)
         # Lucent's first coordinate runs down the rows
         self._coordinates = torch.cartesian_prod(line, line)[None].expand(n, -1, -1)  # (n, P, 2)
 
     def pictures(self) -> Tensor:
         """``(n, 4, resolution, resolution)``."""
-        n, hidden = len(self._coordinates), self._weights[0].shape[2]
-        together = max(1, AT_ONCE // (self.resolution**2 * hidden))
-        x = torch.cat([self._colours(slice(start, start + together)) for start in range(0, n, together)])
+        n = len(self._coordinates)
+        x = in_parts(self._colours, n, max(1, self._memory // (KEPT * len(self._weights) * self._layer)))
         return opaque(torch.sigmoid(x).transpose(1, 2).reshape(n, 3, self.resolution, self.resolution))
 
     def _colours(self, some: slice) -> Tensor:
         """Colours before the sigmoid that some of the networks give to every pixel: ``(networks, P, 3)``."""
+        together = max(1, LARGEST // self._layer)
+        parts = range(some.start, some.stop, together)
+        return torch.cat([self._together(slice(start, min(start + together, some.stop))) for start in parts])
+
+    def _together(self, some: slice) -> Tensor:
+        """As :meth:`_colours`, in one product a layer."""
         first, *rest = ((weight[some], bias[some]) for weight, bias in zip(self._weights, self._biases, strict=True))
         x = torch.baddbmm(first[1], self._coordinates[some], first[0])  # (networks, P, hidden)
         for weight, bias in rest:

@@ -137,10 +137,10 @@ class RflaRegion(Synthesis):
 
     def _patches(self, task: Task, drawn: Inserted, generator: Generator) -> Tensor:
         """``(n, 4, side, side)``, each cut from scenes that no step was made on."""
-        after, before = [], []
-        for number in range(self.cut):
-            latents = drawn.scenes([seeded(task.seed, "cut", i, number) for i in range(task.n)])
-            before.append(generator.draw(latents))
-            after.append(generator.draw(latents, drawn.change()))
-        pairs = zip(torch.stack(after, 1), torch.stack(before, 1), strict=True)
-        return torch.stack([generalised(one, other, self._side(task)) for one, other in pairs])
+        made = []
+        for finding in range(task.n):
+            row = [finding] * self.cut
+            latents = drawn.scenes([seeded(task.seed, "cut", finding, k) for k in range(self.cut)], row)
+            after, before = generator.draw(latents, drawn.change(row)), generator.draw(latents)
+            made.append(generalised(after, before, self._side(task)))
+        return torch.stack(made)

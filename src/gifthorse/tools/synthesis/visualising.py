@@ -159,6 +159,7 @@ class Networks(Viewing):
             layers=self.layers,
             hidden=self.hidden,
             last=self.last,
+            memory=task.classifier.memory,
         )
 
 
