@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gifthorse.recomputing import activations, in_parts, watched
-from gifthorse.tools.synthesis.parameterisation import Cppn
+from gifthorse.tools.synthesis.parameterisation import Cppn, Layers
 from gifthorse.zoo.generator import Change
 
 __all__ = ["one_thread"]
@@ -85,8 +85,8 @@ def test_a_disguise_with_little_memory_says_the_same() -> None:
 @pytest.mark.parametrize("memory", [1, 200_000])
 def test_a_cppn_with_little_memory_draws_the_same(memory: int) -> None:
     seeds = [torch.Generator().manual_seed(k) for k in range(5)]
-    wide = Cppn(12, seeds, "cpu", layers=3, hidden=6, last=1.0)
-    narrow = Cppn(12, [torch.Generator().manual_seed(k) for k in range(5)], "cpu", 3, 6, 1.0, memory=memory)
+    wide = Cppn(12, seeds, "cpu", Layers(3, 6, 1.0))
+    narrow = Cppn(12, [torch.Generator().manual_seed(k) for k in range(5)], "cpu", Layers(3, 6, 1.0), memory)
     drawn = [each.pictures() for each in (wide, narrow)]
     assert torch.equal(*drawn)
     both = zip(drawn, (wide, narrow), strict=True)

@@ -23,7 +23,7 @@ from gifthorse.tools.synthesis.cppn_target import CppnTarget
 from gifthorse.tools.synthesis.engine import _descend
 from gifthorse.tools.synthesis.fourier_inner import FourierInner
 from gifthorse.tools.synthesis.objectives import cross_entropy, logit, neuron, total_variation
-from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, MaskAndPattern, Phase, Pixels, spectrum
+from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, Layers, MaskAndPattern, Phase, Pixels, spectrum
 from gifthorse.tools.synthesis.tabor import Tabor
 from gifthorse.tools.synthesis.visualising import ranked_neurons
 
@@ -154,7 +154,7 @@ def cppn_by_hand(
 
 
 def test_a_cppn_is_the_function_of_its_coordinates() -> None:
-    networks = Cppn(5, [generator(0, i) for i in range(2)], "cpu", layers=4, hidden=3)
+    networks = Cppn(5, [generator(0, i) for i in range(2)], "cpu", Layers(4, 3))
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in networks.parameters[3:]:  # the last layer's weights and the biases begin at zero
@@ -179,7 +179,7 @@ def test_cppns_begin_grey_with_lucents_initial_weights() -> None:
 
 
 def test_cppns_may_begin_as_patterns() -> None:
-    shown = Cppn(8, [generator(0, i) for i in range(60)], "cpu", last=1.0)
+    shown = Cppn(8, [generator(0, i) for i in range(60)], "cpu", Layers(last=1.0))
     assert float(shown.parameters[7].detach().std()) == pytest.approx(1 / math.sqrt(48), rel=0.05)
     assert float(shown.pictures().detach()[:, :3].flatten(2).std(2).mean()) > 0.03
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -97,6 +97,24 @@ class MaskAndPattern(Parameterisation):
         return torch.cat([pattern, resize((torch.tanh(self._mask) + 1) / 2, self._side)], 1)
 
 
+class Layers(NamedTuple):
+    """Of a small network that draws.
+
+    Attributes:
+        depth: how many there are, the last one included.
+        hidden: what each but the last puts out, before its activation doubles it.
+        last: factor of the last layer's first weights; Lucent's 0 makes every picture begin grey.
+    """
+
+    depth: int = 8
+    hidden: int = 24
+    last: float = 0.0
+
+
+LUCENT = Layers()
+"""Those of its ``cppn``."""
+
+
 class Cppn(Parameterisation):
     """Each picture is a small network of its own from a pixel's coordinates to its colour.
 
@@ -107,7 +125,6 @@ class Cppn(Parameterisation):
 
     Args:
         resolution: side of the pictures in pixels; coordinates always span the same square.
-        last: factor of the last layer's first weights; Lucent's 0 makes every picture begin grey.
         memory: bytes that the pictures' gradients may take; where n pictures take more, they are drawn in parts, and
             drawn again when their gradients are wanted.
     """
@@ -117,14 +134,12 @@ class Cppn(Parameterisation):
         resolution: int,
         generators: Sequence[torch.Generator],
         device: str,
-        layers: int = 8,
-        hidden: int = 24,
-        last: float = 0.0,
+        layers: Layers = LUCENT,
         memory: int = MEMORY,
     ) -> None:
-        n = len(generators)
-        inputs = [2] + [2 * hidden] * (layers - 1)
-        outputs = [hidden] * (layers - 1) + [3]
+        n, (depth, hidden, last) = len(generators), layers
+        inputs = [2] + [2 * hidden] * (depth - 1)
+        outputs = [hidden] * (depth - 1) + [3]
         weights = [
             torch.stack([torch.randn(i, o, generator=g) for g in generators]) / math.sqrt(i)
             for i, o in zip(inputs, outputs, strict=True)

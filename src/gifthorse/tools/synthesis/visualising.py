@@ -18,7 +18,7 @@ from gifthorse.tools.base import check_positive
 from gifthorse.tools.synthesis.base import Made, Task
 from gifthorse.tools.synthesis.engine import Recipe, Schedule, optimise
 from gifthorse.tools.synthesis.objectives import Objective, logit, neuron
-from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, Parameterisation
+from gifthorse.tools.synthesis.parameterisation import Cppn, Fourier, Layers, Parameterisation
 from gifthorse.tools.synthesis.transformations import Warp
 
 
@@ -156,9 +156,7 @@ class Networks(Viewing):
             self.side(task),
             task.generators("networks"),
             task.classifier.device,
-            layers=self.layers,
-            hidden=self.hidden,
-            last=self.last,
+            Layers(self.layers, self.hidden, self.last),
             memory=task.classifier.memory,
         )
 
