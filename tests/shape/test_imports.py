@@ -29,7 +29,7 @@ FLOORS = [
     {"effects"},
     {"zoo"},
     {"classifier"},
-    {"ground", "counting"},
+    {"ground", "counting", "recomputing"},
     {"randomness"},
     {"statistics"},
     {"heat", "printing"},
