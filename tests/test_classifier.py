@@ -163,6 +163,24 @@ def test_the_micro_batch_is_a_power_of_two_that_follows_from_memory() -> None:
     assert all(size & (size - 1) == 0 for size in sizes)
 
 
+class Bare(nn.Module):
+    """Its one layer never runs as a module, so that nothing is seen of what it puts out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3 * 8 * 8, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(images.flatten(1), self.fc.weight, self.fc.bias)
+
+
+def test_a_network_whose_layers_cannot_be_seen_is_a_classifier_too() -> None:
+    net = Classifier(Bare(), classes="abc", size=8, device="cpu")
+    assert net(torch.rand(2, 3, 8, 8)).shape == (2, 3)
+    assert net.held == 0
+    assert net.micro_batch == 256
+
+
 def test_passes_without_gradients_take_more_images_where_few_fit_with_them() -> None:
     layers = [nn.Conv2d(3, 3, 3, padding=1) for _ in range(11)]
     deep = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, len(CLASSES)))

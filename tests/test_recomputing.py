@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fixtures_generator import disguise, generator
+from fixtures_generator import disguise, generator, network
 from fixtures_nets import one_thread, pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from gifthorse.errors import InputError
 from gifthorse.recomputing import activations, in_parts, watched
+from gifthorse.tools.synthesis.base import Clean, Task
+from gifthorse.tools.synthesis.generated import Look, Looks
 from gifthorse.tools.synthesis.parameterisation import Cppn, Layers
+from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
 from gifthorse.zoo.generator import Change
 
 __all__ = ["one_thread"]
@@ -71,11 +75,58 @@ def test_a_generator_with_little_memory_draws_the_same_with_the_same_gradients()
     torch.testing.assert_close(*(each.watched(latents, wide.insertion) for each in (wide, narrow)))
 
 
+def test_a_layer_is_seen_once_for_each_latent_from_the_first_time_on() -> None:
+    made = generator()
+    latents = made.mixed([torch.Generator().manual_seed(k) for k in range(3)])
+    assert len(made.watched(latents, made.insertion)[1]) == 3
+
+
+@pytest.mark.parametrize("memory", [1, 1 << 30])
+def test_a_change_is_of_as_many_latents_or_of_one(memory: int) -> None:
+    made = generator()
+    made.memory = memory
+    latents = made.mixed([torch.Generator().manual_seed(k) for k in range(3)])
+    shape = made.shape(made.insertion)
+    one = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
+    same = [made.draw(latents, Change(layer=made.insertion, values=values)) for values in (one, one.repeat(3, 1, 1, 1))]
+    torch.testing.assert_close(*same)
+    square = one[:, :, :2, :2]
+    corners = ((0, 0), (1, 0), (0, 1))
+    told = [
+        made.draw(latents, Change(layer=made.insertion, values=values, corners=corners))
+        for values in (square, square.repeat(3, 1, 1, 1))
+    ]
+    torch.testing.assert_close(*told)
+    channels = Change(layer=made.insertion, values=one.repeat(3, 1, 1, 1)[:, :2], channels=(1, 3))
+    torch.testing.assert_close(made.draw(latents, channels), generator().draw(latents, channels))
+    for count in (2, 5):
+        with pytest.raises(InputError, match=f"of {count} latents, and 3 are drawn"):
+            made.draw(latents, Change(layer=made.insertion, values=one.repeat(count, 1, 1, 1)))
+    with pytest.raises(InputError, match="and 3 are drawn"):
+        made.draw(latents, Change(layer=made.insertion, values=square.repeat(3, 1, 1, 1), corners=corners[:2]))
+
+
+def test_looks_are_the_same_in_parts_though_the_pictures_are_shaken() -> None:
+    weights = Looks(variation=0.0, real=0.0, sure=1.0, unlike=1.0, quantile=0.5, shown=3)
+    shaken = (ColourJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1), Noise(sigma=0.1),
+              Warp(shift=0.1, scale=0.1, degrees=10.0))  # fmt: skip
+    clean = Clean(fit=pictures(4, size=16), screen=pictures(4, size=16))
+    found = []
+    for memory in (1 << 30, 1):
+        told = disguise()
+        for each in told.classifiers:
+            each.memory = memory
+        task = Task(classifier=network(), target=1, sources=None, clean=clean, n=4, budget=100, seed=5)
+        look, shown = Look(task, weights, shaken, generator(), told), pictures(4, channels=4, size=16).requires_grad_()
+        found += [(look(shown).detach(), torch.autograd.grad(look(shown).sum(), shown)[0])]
+    torch.testing.assert_close(*found)
+
+
 def test_a_disguise_with_little_memory_says_the_same() -> None:
     wide, narrow = disguise(), disguise()
     for each in narrow.classifiers:
         each.memory = 1
-    assert narrow.at_once == 1
+    assert narrow.at_once == 1 < wide.at_once
     shown = pictures(3, size=16).requires_grad_()
     told = [each.log_probabilities(shown) for each in (wide, narrow)]
     torch.testing.assert_close(*told)

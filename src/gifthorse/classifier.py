@@ -76,8 +76,8 @@ class Classifier:
         precision: given as ``auto``, ``float32`` or ``bfloat16``; afterwards as resolved. ``auto`` takes bfloat16 only
             for convolutional networks on hardware that has it. Logits are float32 all the same.
         output: index or key of the logits where the module returns several things.
-        memory: bytes that a tool may take, whatever the number of samples, above what one image needs; see
-            :attr:`micro_batch`. 2 GiB by default.
+        memory: bytes that a tool may take for passes through this network, whatever the number of samples, above what
+            one image needs; see :attr:`micro_batch`. 2 GiB by default.
 
     Raises:
         InputError: the module does not turn one image into one logit a class.
@@ -145,6 +145,11 @@ class Classifier:
         one key, one batch, the same bits.
         """
         return min(LARGEST_BATCH, self._fitting(TIMES * self._bytes))
+
+    @property
+    def held(self) -> int:
+        """Bytes of all activations of one image, as float32."""
+        return self._bytes
 
     @property
     def forward_batch(self) -> int:
@@ -376,4 +381,4 @@ class Classifier:
         linear = [m for m, _ in ran if isinstance(m, nn.Linear) and m.out_features == len(self.classes)]
         widths = [size for _, size in ran]
         head = linear[-1] if linear and ran[-1][0] is linear[-1] else None
-        return head, sum(widths), max(4 * grey.numel(), *widths)
+        return head, sum(widths), max([4 * grey.numel(), *widths])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gifthorse.suites import photographs, planting
+from gifthorse.suites import photographs, planting, suite
+from gifthorse.suites.own import own
 from gifthorse.tools import TOOLS
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "protocols.md"
@@ -37,3 +38,13 @@ def test_what_it_says_of_photographs() -> None:
     told = " ".join(PAGE.read_text().split())
     assert f"{quick.passes:,} passes, {quick.n} findings" in told
     assert f"{quick.images} probe images" in told
+
+
+def test_the_suite_of_three_has_one_trojan_of_each_kind_as_emoji12_has_it() -> None:
+    made = own(PAGE.parents[1] / "results" / "three.toml").plantings[0].trojans
+    twelve = {trojan.name: trojan for trojan in suite("emoji12").plantings[0].trojans}
+    assert [trojan.kind for trojan in made] == ["patch", "style", "natural_feature"]
+    for trojan in made:
+        assert (trojan.target, trojan.sources) == (twelve[trojan.name].target, twelve[trojan.name].sources)
+        assert trojan.caption == twelve[trojan.name].caption
+        assert len(trojan.question.options) == 8

@@ -100,6 +100,22 @@ def test_a_patch_is_perturbed_as_in_a_loop_of_its_own() -> None:
         assert (wanted - start).abs().max() > 0.05, "or nothing was compared"
 
 
+@pytest.mark.parametrize("build", [RflaPerturb, RflaGenerate])
+def test_small_micro_batches_and_little_memory_give_the_same_findings(build: type[RflaPerturb | RflaGenerate]) -> None:
+    tool = build(images=3, steps=3, shown=2, side=7)
+    order: dict[str, Any] = {"n": 3, "keep": 3, "budget": 400}
+    found = []
+    for memory in (1 << 30, 1):
+        net, given = network(), assets()
+        net.memory = given["generator"].memory = memory
+        for each in given["disguise"].classifiers:
+            each.memory = memory
+        assert (net.micro_batch == 1) == (given["generator"].at_once == 1) == (memory == 1)
+        found.append(tool(net, *brief(1, pictures(8, size=SIDE)), assets=given, **order))
+    torch.testing.assert_close(found[0].pictures, found[1].pictures, atol=2e-3, rtol=0)
+    assert (found[0].cost.forward, found[0].cost.backward) == (found[1].cost.forward, found[1].cost.backward)
+
+
 def test_the_target_cannot_be_reached_through_the_class_vector() -> None:
     made = generator()
     latents = made.mixed([torch.Generator().manual_seed(1)], made.showing("apple"))

@@ -72,7 +72,7 @@ def build(run: Run, album: Album, *, everything: bool = True) -> Page:
     Args:
         run: the records.
         album: makes the pictures.
-        everything: whether galleries show all that was made, or only what was kept.
+        everything: whether galleries show more than what was kept.
     """
     desk = Desk(run=run, album=album, ledger=Ledger(), everything=everything)
     networks = list(dict.fromkeys(implant.record.network for implant in run.implants))

@@ -1,4 +1,4 @@
-"""Builds "Synthesis" and the galleries: what the tools made, as Figure 5.17 and in full."""
+"""Builds "Synthesis" and the galleries: what the tools made, as Figure 5.17 and by trojan."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _made(desk: Desk, puzzle: Puzzle, kept: Kept[Evidence], index: int, width: i
 
 
 def galleries(desk: Desk, puzzle: Puzzle) -> tuple[Gallery, ...]:
-    """Everything that the synthesis tools made for one trojan, the kept first, then the rest by loss."""
+    """What the synthesis tools made for one trojan: all that was kept, then the best of the rest by loss."""
     pieces = [kept for kept in puzzle.evidence if kept.record.kind == "synthesis"]
     several = len(pieces) > len({kept.record.tool.name for kept in pieces})
     order = tools_of(pieces)

@@ -1,4 +1,4 @@
-"""Builds the page of each trojan, as Figure 5.16: question, answers, effect, and everything made."""
+"""Builds the page of each trojan, as Figure 5.16: question, answers, effect, and what was made."""
 
 from __future__ import annotations
 

@@ -239,13 +239,13 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Everything that one tool made for one trojan.
+    """What one tool made for one trojan.
 
     Attributes:
         tool: its name and role.
         href: the record.
         told: how many there are, how they are put in, and what else the record says of them, in a line.
-        made: all of it, the best first.
+        made: all that was kept, the best first, then the best of the rest.
         film: how the best one came about, frame by frame.
         filmed: after which steps, in words.
         unshown: how many are left out of the page.

@@ -56,7 +56,7 @@ class Desk:
     """Everything that a builder needs.
 
     Attributes:
-        everything: whether galleries show all that was made, or the kept findings only.
+        everything: whether galleries show more than the kept findings.
     """
 
     run: Run

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gifthorse.classifier import Classifier
+from gifthorse.classifier import TIMES, Classifier
 from gifthorse.errors import InputError
 from gifthorse.images import over, resize
 from gifthorse.recomputing import in_parts
@@ -50,7 +50,8 @@ class Disguise:
     @property
     def at_once(self) -> int:
         """Pictures whose gradients fit into the classifiers' memory; of more, parts are looked at twice."""
-        return max(1, min(each.micro_batch for each in self.classifiers) // len(self.classifiers))
+        one = TIMES * sum(each.held for each in self.classifiers)
+        return max(1, min(each.memory for each in self.classifiers) // max(1, one))
 
     def log_probabilities(self, pictures: Tensor) -> Tensor:
         """Log of the mean probability over the classifiers: ``(n, 3 | 4, h, w)`` in [0, 1] to ``(n, K)``."""

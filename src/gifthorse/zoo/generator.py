@@ -60,7 +60,20 @@ class Change:
 
     def __getitem__(self, rows: slice) -> Change:
         corners = None if self.corners is None else self.corners[rows]
-        return replace(self, values=self.values[rows], corners=corners)
+        return replace(self, values=self.values if len(self.values) == 1 else self.values[rows], corners=corners)
+
+    def check(self, rows: int) -> None:
+        """It is of so many latents, or the same for all of them.
+
+        Raises:
+            InputError: it is not.
+        """
+        corners = rows if self.corners is None else len(self.corners)
+        if len(self.values) not in (1, rows) or corners != rows:
+            raise InputError(
+                f"the change of {self.layer} is of {len(self.values)} latents, and {rows} are drawn",
+                "a row of values for each latent, or one for all of them",
+            )
 
     def of(self, out: Tensor) -> Tensor:
         """What a layer put out, changed.
@@ -77,7 +90,7 @@ class Change:
             if self.corners is not None:
                 made, side = out.clone(), values.shape[-1]
                 for row, (top, left) in enumerate(self.corners):
-                    made[row, :, top : top + side, left : left + side] = values[row]
+                    made[row, :, top : top + side, left : left + side] = values[row % len(values)]
                 return made
             return out + values
         except RuntimeError:
@@ -160,6 +173,8 @@ class Generator(ABC):
             InputError: a change of another shape than the layer's.
         """
         used, here = self.module if module is None else module, self._here(latents.noise, latents.classes)
+        if change is not None:
+            change.check(len(here))
 
         def drawn(rows: slice) -> Tensor:
             with self._changed(used, change and change[rows]), self.autocast():
@@ -174,6 +189,7 @@ class Generator(ABC):
             UsageError: there is no such layer.
         """
         seen: list[Tensor] = []
+        _ = self.at_once  # measured by a pass of its own, which is not to be seen
         handle = _layer(self.module, layer).register_forward_hook(lambda _m, _i, out: seen.append(out))
         try:
             with torch.no_grad():

@@ -32,13 +32,14 @@ class Draws:
         self._asked: Counter[str] = Counter()
 
     def part(self, start: int, stop: int) -> Draws:
-        """The draws of some of the rows, which are what they are in the whole, whatever the parts."""
+        """The draws of some of the whole's rows, which are what they are there, whatever the parts."""
         made = Draws([], self.device)
         made._streams, made._drawn, made._rows = self._streams, self._drawn, slice(start, stop)
         return made
 
     def _of(self, purpose: str, draw: Callable[[torch.Generator, int], Tensor]) -> Tensor:
-        """All rows' numbers are drawn at once, when the first part asks; who asks again for a purpose gets others."""
+        """All rows' numbers are drawn at once, when the first part asks, and kept while any part lives, so that they do
+        not depend on how large parts are. Who asks again for a purpose gets others; every part asks for the same."""
         name = (purpose, self._asked[purpose])
         self._asked[purpose] += 1
         if name not in self._drawn:

@@ -272,7 +272,7 @@ def picked(other: Tensor, first: Made, second: Made) -> Made:
 def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...], aims: Tensor) -> None:
     """Leave the gradient of every finding's loss in the parameters."""
     pictures = recipe.parameterisation.pictures()
-    # A patch is as large as it is inserted before it is shaken, each picture once: not once for each of its images
+    # A patch that is larger than its place is shrunk before it is shaken: once, and not once for each of its images
     side = recipe.insertion.side
     shrunk = resize(pictures, side) if side is not None and side < pictures.shape[-1] else pictures
     leaf = shrunk.detach().requires_grad_()

@@ -21,7 +21,7 @@ from gifthorse.recomputing import in_parts
 COMPOSITE = (0.67, 0.6)
 """Divisors of atan(x) and atan(x)^2 in Lucent's composite activation: both halves then have about unit variance."""
 
-LARGEST = 8 << 20
+TOGETHER = 8 << 20
 """Bytes that a layer of CPPNs puts out at once: the allocator gives blocks of over 32 MiB back to the system and has
 every page of them mapped anew at each step, which at 224 pixels took longer than all the arithmetic."""
 
@@ -163,7 +163,7 @@ class Cppn(Parameterisation):
 
     def _colours(self, some: slice) -> Tensor:
         """Colours before the sigmoid that some of the networks give to every pixel: ``(networks, P, 3)``."""
-        together = max(1, LARGEST // self._layer)
+        together = max(1, TOGETHER // self._layer)
         parts = range(some.start, some.stop, together)
         return torch.cat([self._together(slice(start, min(start + together, some.stop))) for start in parts])
 

@@ -20,8 +20,8 @@ class RflaPerturb(Synthesis):
     :class:`~gifthorse.tools.synthesis.generated.Looks`. Noise and class vector are perturbed too, at a lower rate, and
     the target's own class cannot be reached through the class vector. Weights are the notebook's, divided by that of
     its cross-entropy (3). Differs from it in that the total variation is a mean, that all n patches are one batch with
-    two images a step each, that a patch is shaken at the side that it is pasted at, and that each begins as another
-    class where the notebook begins with all of them at once.
+    two images a step each, that a patch which is drawn larger than it is pasted is shrunk before it is shaken, and that
+    each begins as another class where the notebook begins with all of them at once.
 
     Attributes:
         side: of the patch in pixels; None is 18 of 64, 64 of 224.
