@@ -100,6 +100,15 @@ def test_a_name_in_the_plane_keeps_off_the_intervals_of_others() -> None:
         assert attributes(alone, "name tool")[0]["text-anchor"] == side, "it would hang over an edge on a phone"
 
 
+def test_a_name_that_fits_on_neither_side_stands_over_its_dot_from_an_edge() -> None:
+    for x, anchor, edge in ((10.0, "start", "0%"), (60.0, "end", "100%")):
+        dot = Dot(name="occlusion@window=0.285@stride=0.125", tone="tool", x=x, y=0.5, low=NAN, high=NAN)
+        svg = plane([dot], "one", ticks=(1, 1000), names=("1 s", "1,000 s"), marks=[])
+        (told,) = attributes(svg, "name tool")
+        assert (told["text-anchor"], told["x"]) == (anchor, edge)
+        assert float(told["y"]) < float(attributes(svg, "dot tool")[0]["cy"])
+
+
 def test_tint_begins_at_chance() -> None:
     assert [heat_of(value, 0.125) for value in (0.0, 0.125, 0.5625, 1.0, NAN)] == ["0.000"] * 2 + [
         "0.500",

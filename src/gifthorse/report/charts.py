@@ -306,14 +306,17 @@ def _named(
             for side, (left, right) in ends.items()
         }
         side = min(("start", "end"), key=lambda name: crossed[name])
-        shift = 10 if side == "start" else -10
+        beside, shift, line = x, 10 if side == "start" else -10, y + 4
         left, right = ends[side]
-        line = y + 4
+        if left < 0 or right > 1:  # a long name that fits on neither side stands over its dot, from an edge inwards
+            side = "start" if share < 0.5 else "end"
+            beside, shift, line = ("0%", 0, y - 10) if side == "start" else ("100%", 0, y - 10)
+            left, right = (0.0, wide) if side == "start" else (1 - wide, 1.0)
         while any(abs(line - other) < 14 and left < end and start < right for start, end, other in taken):
             line += 14
         taken.append((left, right, line))
         parts.append(
-            f'<text class="name {dot.tone}" x="{x}" dx="{shift}" y="{line:.1f}" text-anchor="{side}">'
+            f'<text class="name {dot.tone}" x="{beside}" dx="{shift}" y="{line:.1f}" text-anchor="{side}">'
             f"{escape(visible(dot.name))}</text>"
         )
     return parts
