@@ -41,7 +41,6 @@ class Passes:
 
     def __init__(self, made: Generator) -> None:
         self.drawn = 0
-        _ = made.at_once  # measured by a pass of its own
         self._handle = made.module.register_forward_hook(self._see)
 
     def _see(self, _module: object, inputs: Any, _out: object) -> None:

@@ -33,10 +33,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 FINDINGS: dict[str, tuple[dict[str, Any], int]] = {
-    "cppn_target": ({"steps": 2, "screenings": 1}, 24),
-    "rfla_perturb": ({"steps": 2, "screenings": 1, "side": 18}, 100),
-    "rfla_region": ({"steps": 2, "screenings": 1}, 100),
-    "rfla_generate": ({"steps": 2, "screenings": 1, "side": 18}, 100),
+    "cppn_target": ({"steps": 1, "screenings": 1}, 12),
+    "rfla_perturb": ({"steps": 1, "screenings": 1, "side": 18}, 50),
+    "rfla_region": ({"steps": 1, "screenings": 1, "cut": 8}, 30),
+    "rfla_generate": ({"steps": 1, "screenings": 1, "side": 18}, 50),
 }
 """Settings, and many findings."""
 

@@ -11,7 +11,6 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -130,6 +129,8 @@ class Generator(ABC):
 
     def __post_init__(self) -> None:
         self.module.eval().requires_grad_(False)
+        one = self.mixed([torch.Generator().manual_seed(0)])  # before anybody's hooks, which are not to see it
+        self._each = activations(self.module, lambda: self._drawn(self.module, one))
 
     @abstractmethod
     def _drawn(self, module: nn.Module, latents: Latents) -> Tensor:
@@ -189,7 +190,6 @@ class Generator(ABC):
             UsageError: there is no such layer.
         """
         seen: list[Tensor] = []
-        _ = self.at_once  # measured by a pass of its own, which is not to be seen
         handle = _layer(self.module, layer).register_forward_hook(lambda _m, _i, out: seen.append(out))
         try:
             with torch.no_grad():
@@ -218,11 +218,6 @@ class Generator(ABC):
         """Pictures whose gradients fit into ``memory``: each takes :data:`~gifthorse.classifier.TIMES` its
         activations. More are drawn in parts, and drawn again when their gradients are wanted."""
         return max(1, self.memory // max(1, TIMES * self._each))
-
-    @cached_property
-    def _each(self) -> int:
-        one = self.mixed([torch.Generator().manual_seed(0)])
-        return activations(self.module, lambda: self._drawn(self.module, one))
 
     def thawed(self) -> nn.Module:
         """A copy of the network whose weights may be trained; batch norm keeps what it has seen."""
