@@ -23,7 +23,7 @@ from gifthorse.counting import Counter
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
 from gifthorse.ground import bfloat16_is_fast, pin, resolve
 from gifthorse.images import as_floats, normalised, require
-from gifthorse.recomputing import watched
+from gifthorse.recomputing import fitting, watched
 from gifthorse.records import Ground
 
 __all__ = ["Classifier", "Counter", "bfloat16_is_fast", "pin", "resolve"]
@@ -160,8 +160,7 @@ class Classifier:
 
     def _fitting(self, each: int) -> int:
         """The largest power of two of so many bytes that fits into ``memory``, at least one."""
-        fits = max(1, self.memory // max(1, each))
-        return 1 << (fits.bit_length() - 1)
+        return 1 << (fitting(self.memory, each).bit_length() - 1)
 
     @cached_property
     def view(self) -> View:

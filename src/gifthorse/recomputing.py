@@ -33,6 +33,11 @@ def in_parts(function: Callable[[slice], Tensor], rows: int, at_once: int) -> Te
     return torch.cat(kept)
 
 
+def fitting(memory: int, each: int) -> int:
+    """How many of so many bytes each fit into memory, at least one."""
+    return max(1, memory // max(1, each))
+
+
 def activations(module: nn.Module, run: Callable[[], Tensor]) -> int:
     """Bytes, as float32, of all that a network's innermost modules put out while something runs."""
     return sum(size for _, size in watched(module, run)[1])

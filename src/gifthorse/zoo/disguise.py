@@ -15,7 +15,7 @@ from torch import Tensor
 from gifthorse.classifier import TIMES, Classifier
 from gifthorse.errors import InputError
 from gifthorse.images import over, resize
-from gifthorse.recomputing import in_parts
+from gifthorse.recomputing import fitting, in_parts
 from gifthorse.zoo.posed import showing
 
 
@@ -51,7 +51,7 @@ class Disguise:
     def at_once(self) -> int:
         """Pictures whose gradients fit into the classifiers' memory; of more, parts are looked at twice."""
         one = TIMES * sum(each.held for each in self.classifiers)
-        return max(1, min(each.memory for each in self.classifiers) // max(1, one))
+        return fitting(min(each.memory for each in self.classifiers), one)
 
     def log_probabilities(self, pictures: Tensor) -> Tensor:
         """Log of the mean probability over the classifiers: ``(n, 3 | 4, h, w)`` in [0, 1] to ``(n, K)``."""

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from gifthorse.classifier import TIMES, resolve
 from gifthorse.errors import InputError, UsageError, nearest
 from gifthorse.images import resize
-from gifthorse.recomputing import activations, in_parts
+from gifthorse.recomputing import activations, fitting, in_parts
 from gifthorse.records import digest
 from gifthorse.zoo import generator as base
 from gifthorse.zoo.disguise import Disguise
@@ -91,7 +91,7 @@ class EmojiGenerator(base.Generator):
     @property
     def _judged_at_once(self) -> int:
         """As :attr:`at_once`, of the discriminator."""
-        return max(1, self.memory // max(1, TIMES * self._each_judged))
+        return fitting(self.memory, TIMES * self._each_judged)
 
     @cached_property
     def _each_judged(self) -> int:

@@ -76,23 +76,32 @@ def decoded(sources: Iterable[tuple[str, Callable[[], Bytes]]], side: int) -> tu
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderPatches(PatchPool):
-    """Every JPEG, PNG or WebP below a folder, whole, as a square.
+class FilePatches(PatchPool):
+    """Pictures that are decoded from files.
 
     Attributes:
-        folder: where they are.
         pixels: side of the patches.
     """
 
     decoding: ClassVar[int] = 2
 
-    folder: Path
     pixels: int = 64
 
     @property
     def side(self) -> int:
         """Of its pictures in pixels."""
         return self.pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderPatches(FilePatches):
+    """Every JPEG, PNG or WebP below a folder, whole, as a square.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    folder: Path
 
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -132,23 +141,14 @@ def _reader(folder: Path, files: Sequence[Path], side: int) -> Callable[[], tupl
 
 
 @dataclass(frozen=True, kw_only=True)
-class TarPatches(PatchPool):
+class TarPatches(FilePatches):
     """The pictures of tar files, such as webdataset's shards; each file is a part.
 
     Attributes:
         files: the tar files, compressed or not.
-        pixels: side of the patches.
     """
 
-    decoding: ClassVar[int] = 2
-
     files: tuple[Path, ...]
-    pixels: int = 64
-
-    @property
-    def side(self) -> int:
-        """Of its pictures in pixels."""
-        return self.pixels
 
     def parts(self) -> Iterator[Part]:
         """One a file, named after it, its size and its time.
@@ -188,25 +188,16 @@ def _from_bytes(data: bytes, name: str, side: int) -> Callable[[], Bytes]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParquetPatches(PatchPool):
+class ParquetPatches(FilePatches):
     """A column of encoded pictures in Parquet files; each row group is a part.
 
     Attributes:
         files: the files.
         column: bytes, or a struct with a field ``bytes`` (as the datasets library writes it).
-        pixels: side of the patches.
     """
-
-    decoding: ClassVar[int] = 2
 
     files: tuple[Path, ...]
     column: str = "image"
-    pixels: int = 64
-
-    @property
-    def side(self) -> int:
-        """Of its pictures in pixels."""
-        return self.pixels
 
     def parts(self) -> Iterator[Part]:
         """One a row group.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gifthorse.classifier import MEMORY, TIMES
 from gifthorse.errors import InputError, UsageError, nearest
-from gifthorse.recomputing import activations, in_parts
+from gifthorse.recomputing import activations, fitting, in_parts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,7 +217,7 @@ class Generator(ABC):
     def at_once(self) -> int:
         """Pictures whose gradients fit into ``memory``: each takes :data:`~gifthorse.classifier.TIMES` its
         activations. More are drawn in parts, and drawn again when their gradients are wanted."""
-        return max(1, self.memory // max(1, TIMES * self._each))
+        return fitting(self.memory, TIMES * self._each)
 
     def thawed(self) -> nn.Module:
         """A copy of the network whose weights may be trained; batch norm keeps what it has seen."""

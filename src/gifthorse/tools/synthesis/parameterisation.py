@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gifthorse.classifier import MEMORY
 from gifthorse.images import opaque, resize
-from gifthorse.recomputing import in_parts
+from gifthorse.recomputing import fitting, in_parts
 
 COMPOSITE = (0.67, 0.6)
 """Divisors of atan(x) and atan(x)^2 in Lucent's composite activation: both halves then have about unit variance."""
@@ -158,12 +158,12 @@ class Cppn(Parameterisation):
     def pictures(self) -> Tensor:
         """``(n, 4, resolution, resolution)``."""
         n = len(self._coordinates)
-        x = in_parts(self._colours, n, max(1, self._memory // (KEPT * len(self._weights) * self._layer)))
+        x = in_parts(self._colours, n, fitting(self._memory, KEPT * len(self._weights) * self._layer))
         return opaque(torch.sigmoid(x).transpose(1, 2).reshape(n, 3, self.resolution, self.resolution))
 
     def _colours(self, some: slice) -> Tensor:
         """Colours before the sigmoid that some of the networks give to every pixel: ``(networks, P, 3)``."""
-        together = max(1, TOGETHER // self._layer)
+        together = fitting(TOGETHER, self._layer)
         parts = range(some.start, some.stop, together)
         return torch.cat([self._together(slice(start, min(start + together, some.stop))) for start in parts])
 
