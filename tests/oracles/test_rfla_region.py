@@ -232,6 +232,24 @@ def test_scenes_are_led_to_the_target() -> None:
     assert {finding.insertion.kind for finding in long.findings} == {"frame"}
 
 
+@pytest.mark.parametrize("change", ["square", "channels"])
+def test_each_finding_is_cut_from_scenes_with_its_own_change_at_its_own_place(change: str) -> None:
+    about = task(n=3)
+    drawn, made = inserted(about, change, 0.3), about.assets["scenes"]
+    with torch.no_grad():
+        drawn.parameters[0].normal_(generator=torch.Generator().manual_seed(1))
+        found = RflaRegion(layer=LAYER, cut=4, side=7, change=change, **OFF)._patches(about, drawn, made)
+        after, before = [], []
+        for number in range(4):  # a scene of every finding at a time
+            latents = drawn.scenes([seeded(5, "cut", i, number) for i in range(3)])
+            before.append(made.draw(latents))
+            after.append(made.draw(latents, drawn.change()))
+    for i in range(3):
+        wanted = generalised(torch.stack([a[i] for a in after]), torch.stack([b[i] for b in before]), 7)
+        torch.testing.assert_close(found[i], wanted, atol=1e-4, rtol=0)
+    assert not torch.allclose(found[0], found[1], atol=1e-2)
+
+
 def test_the_patch_of_a_finding_is_cut_from_scenes_that_no_step_was_made_on() -> None:
     about = task()
     tool = RflaRegion(layer=LAYER, cut=4, steps=5, side=7, **OFF)
