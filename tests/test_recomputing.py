@@ -130,8 +130,8 @@ def test_a_disguise_with_little_memory_says_the_same() -> None:
         each.memory = 1
     assert narrow.at_once == 1
     grey = torch.full((1, 3, 16, 16), 0.5)
-    each = sum(activations(one.module, functools.partial(one, grey)) for one in wide.classifiers)
-    assert wide.at_once == (2 << 30) // (4 * each)
+    held = sum(activations(one.module, functools.partial(one, grey)) for one in wide.classifiers)
+    assert wide.at_once == (2 << 30) // (4 * held)
     shown = pictures(3, size=16).requires_grad_()
     told = [each.log_probabilities(shown) for each in (wide, narrow)]
     torch.testing.assert_close(*told)

@@ -32,6 +32,7 @@ from gifthorse.tools.synthesis.inserted import (
 )
 from gifthorse.tools.synthesis.rfla_region import RflaRegion
 from gifthorse.zoo.generator import Change
+from gifthorse.zoo.posed import LATENT_OF
 
 __all__ = ["one_thread"]
 
@@ -235,7 +236,9 @@ def test_scenes_are_led_to_the_target() -> None:
 @pytest.mark.parametrize("change", ["square", "channels"])
 def test_each_finding_is_cut_from_scenes_with_its_own_change_at_its_own_place(change: str) -> None:
     about = task(n=3)
-    drawn, made = inserted(about, change, 0.3), about.assets["scenes"]
+    made = about.assets["scenes"]
+    made.placing = tuple(LATENT_OF["place"])
+    drawn = inserted(about, change, 0.3)
     with torch.no_grad():
         drawn.parameters[0].normal_(generator=torch.Generator().manual_seed(1))
         found = RflaRegion(layer=LAYER, cut=4, side=7, change=change, **OFF)._patches(about, drawn, made)
