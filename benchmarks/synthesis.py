@@ -15,7 +15,8 @@ beside a torch; without it, only the bare passes are compared with. The others r
 - ``art``: n patches one after another; ``ours``: n patches in one batch, with as many passes. Confidence is the mean
   probability of the target in held-out images with the patch at random places.
 - ``overhead``: all of a method over the bare passes: the parameterisation's pictures and their gradients, and the
-  classifier forward and backward on as many images, in batches as large.
+  classifier forward and backward on as many images, in batches as large; in the precision that a run would take, and,
+  where a network is small, in float32 too.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Setup:
         most: as many times as lucent's steps are ours given to reach what it reaches.
         patch: passes of each patch; 0 for no comparison.
         steps: of ours, for the overhead.
+        precisions: in which the overhead is measured.
     """
 
     rounds: int
@@ -72,11 +74,18 @@ class Setup:
     most: int
     patch: int
     steps: int
+    precisions: tuple[str, ...] = ("auto",)
 
 
 SETUPS = {
     "emoji-resnet": Setup(
-        rounds=3, n=N, lucent={"fourier_target": 512, "cppn_target": 512}, most=4, patch=2_000, steps=60
+        rounds=3,
+        n=N,
+        lucent={"fourier_target": 512, "cppn_target": 512},
+        most=4,
+        patch=2_000,
+        steps=60,
+        precisions=("auto", "float32"),
     ),
     "efficientnet-lite0": Setup(
         rounds=1, n=N, lucent={"fourier_target": 128, "cppn_target": 64}, most=4, patch=400, steps=6
@@ -216,9 +225,9 @@ class Shown:
         self.recipe: engine.Recipe | None = None
 
 
-def overhead(name: str, method: str, setup: Setup) -> dict[str, Any]:
+def overhead(name: str, method: str, setup: Setup, precision: str) -> dict[str, Any]:
     """A method's seconds over those of its bare passes, in turns."""
-    net = network(name)
+    net = network(name, precision)
     tool = TOOLS.make(method, METHODS[method] | {"steps": setup.steps})
     given, caught = brief(TARGET, pictures(name, 64)), Shown()
     real = engine.Recipe.aims_of
@@ -256,6 +265,7 @@ def overhead(name: str, method: str, setup: Setup) -> dict[str, Any]:
     ours(), bare()
     pairs = [(seconds(ours), seconds(bare)) for _ in range(max(3, setup.rounds))]
     return {
+        "precision": net.precision,
         "forward": cost.forward,
         "backward": cost.backward,
         "seconds": statistics.median(one for one, _ in pairs),
@@ -269,8 +279,9 @@ def measured(name: str, setup: Setup, told: argparse.Namespace, wanted: set[str]
     for method in METHODS:
         if wanted and method not in wanted:
             continue
-        found["overhead"][method] = overhead(name, method, setup)
-        print(f"{name:20} {method:18} over bare {found['overhead'][method]['ours_over_bare']}", flush=True)
+        found["overhead"][method] = [overhead(name, method, setup, precision) for precision in setup.precisions]
+        for one in found["overhead"][method]:
+            print(f"{name:20} {method:18} over bare in {one['precision']}: {one['ours_over_bare']}", flush=True)
         if told.others and method in setup.lucent:
             found["lucent"][method] = against_lucent(name, method, setup, told.others, told.threads)
         if told.others and method == "adversarial_patch" and setup.patch:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gifthorse import effects
 from gifthorse.classifier import Classifier
 from gifthorse.errors import InputError, UsageError
-from gifthorse.images import opaque, to_uint8
+from gifthorse.images import Layer, opaque, to_uint8
 from gifthorse.records import Finding, Insertion
 
 PATCH = Insertion(kind="patch", side=6)
@@ -41,6 +41,16 @@ def finding(kind: str, picture: int | None = 0, side: int | None = None) -> Find
 @pytest.mark.parametrize(("size", "side"), [(64, 18), (224, 64), (24, 7)])
 def test_the_side_of_a_patch_keeps_its_share(size: int, side: int) -> None:
     assert effects.side_for(size) == side
+
+
+@pytest.mark.parametrize("side", [8, 6])
+@pytest.mark.parametrize("kind", effects.INSERTIONS)
+def test_a_layer_lies_where_its_pictures_do(kind: str, side: int) -> None:
+    images, shown = pictures(4), pictures(4, channels=4, size=8, seed=3)
+    insertion = Insertion(kind=kind, side=side if kind == "patch" else None)
+    where = effects.place(insertion, 4, SIZE, torch.Generator().manual_seed(1))
+    laid = effects.put(images, Layer.of(shown), insertion, where)
+    torch.testing.assert_close(laid, effects.put(images, shown, insertion, where), atol=1e-5, rtol=0)
 
 
 def test_a_patch_lies_at_a_random_place_of_its_own() -> None:

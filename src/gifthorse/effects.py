@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gifthorse.classifier import Classifier
 from gifthorse.errors import UsageError, nearest
-from gifthorse.images import GREY, as_floats, over, paste, places, require, resize
+from gifthorse.images import GREY, Layer, as_floats, over, paste, places, require, resize
 from gifthorse.records import Finding, Insertion, Trial
 from gifthorse.statistics import wilson
 
@@ -50,22 +50,23 @@ def place(insertion: Insertion, n: int, size: int, generator: torch.Generator) -
     return Placement(*places(n, size, insertion.side, generator))
 
 
-def put(images: Tensor, pictures: Tensor, insertion: Insertion, where: Placement | None) -> Tensor:
+def put(images: Tensor, pictures: Tensor | Layer, insertion: Insertion, where: Placement | None) -> Tensor:
     """Pictures in images, as the insertion says; differentiable in both.
 
     Args:
         images: ``(N, 3, H, H)`` in [0, 1].
-        pictures: ``(N | 1, 4, h, w)``, straight alpha; resized to the side, or to the whole image.
+        pictures: ``(N | 1, 4, h, w)``, straight alpha, or a layer; resized to the side, or to the whole image.
         where: of a patch, from :func:`place`.
 
     Returns:
         ``(N, 3, H, H)``. A frame is the picture itself over grey, whatever the image was.
     """
     size = images.shape[-1]
+    side = size if where is None else insertion.side or size
+    layer = pictures.resized(side) if isinstance(pictures, Layer) else Layer.of(resize(pictures, side))
     if where is not None:
-        return paste(images, resize(pictures, insertion.side or size), where.tops, where.lefts)
-    whole = resize(pictures, size)
-    return over(whole, GREY if insertion.kind == "frame" else images).expand(len(images), -1, -1, -1)
+        return paste(images, layer, where.tops, where.lefts)
+    return layer.over(GREY if insertion.kind == "frame" else images).expand(len(images), -1, -1, -1)
 
 
 def insert(images: Tensor, picture: Tensor, insertion: Insertion, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,8 @@ moved, so that one seed means the same on every device.
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -95,6 +96,32 @@ def resize(images: Tensor, size: int, antialias: bool = True) -> Tensor:
     return through_premultiplied(images, scale) if images.shape[1] == 4 else scale(images)
 
 
+class Layer(NamedTuple):
+    """Pictures that are ready to be laid over something: how much of each colour they add, and how much they hide.
+
+    Attributes:
+        colours: ``(n, 3, h, w)``, premultiplied by alpha.
+        alpha: ``(n, 1, h, w)``.
+    """
+
+    colours: Tensor
+    alpha: Tensor
+
+    @classmethod
+    def of(cls, pictures: Tensor) -> Layer:
+        """``(n, 4, h, w)``, straight alpha."""
+        alpha = pictures[:, 3:]
+        return cls(pictures[:, :3] * alpha, alpha)
+
+    def over(self, ground: Tensor | float) -> Tensor:
+        """Over a ground, a value or ``(n | 1, 3, h, w)``: ``(n, 3, h, w)``."""
+        return self.colours + ground * (1 - self.alpha)
+
+    def resized(self, size: int) -> Layer:
+        """To ``(size, size)``, bilinear."""
+        return Layer(resize(self.colours, size), resize(self.alpha, size))
+
+
 def through_premultiplied(pictures: Tensor, operation: Any) -> Tensor:
     """A linear operation on RGBA pictures, so that transparent pixels lend no colour to their neighbours.
 
@@ -105,16 +132,14 @@ def through_premultiplied(pictures: Tensor, operation: Any) -> Tensor:
     Returns:
         ``(n, 4, h', w')`` straight alpha.
     """
-    alpha = pictures[:, 3:]
-    moved: Tensor = operation(torch.cat([pictures[:, :3] * alpha, alpha], 1))
+    moved: Tensor = operation(torch.cat(Layer.of(pictures), 1))
     colour, alpha = moved[:, :3], moved[:, 3:]
     return torch.cat([(colour / alpha.clamp_min(1e-6)).clamp(0, 1), alpha], 1)
 
 
 def over(pictures: Tensor, ground: Tensor | float = GREY) -> Tensor:
     """Pictures ``(n, 4, h, w)`` over a ground, a value or ``(n | 1, 3, h, w)``: ``(n, 3, h, w)``."""
-    alpha = pictures[:, 3:]
-    return pictures[:, :3] * alpha + ground * (1 - alpha)
+    return Layer.of(pictures).over(ground)
 
 
 def opaque(images: Tensor) -> Tensor:
@@ -122,12 +147,13 @@ def opaque(images: Tensor) -> Tensor:
     return torch.cat([images, torch.ones_like(images[:, :1])], 1)
 
 
-def paste(images: Tensor, patch: Tensor, tops: Tensor, lefts: Tensor) -> Tensor:
+def paste(images: Tensor, patch: Tensor | Layer, tops: Tensor, lefts: Tensor) -> Tensor:
     """Each image with a patch over it: the one insertion that trojans, attacks, effects and masks share.
 
     Args:
         images: ``(N, 3, H, W)`` in [0, 1].
-        patch: ``(N, 4, h, w)``, one an image, or ``(1, 4, h, w)``, one for all; straight alpha; differentiable.
+        patch: ``(N, 4, h, w)``, one an image, or ``(1, 4, h, w)``, one for all; straight alpha, or a layer;
+            differentiable.
         tops: ``(N,)`` int64, row of the patch's first pixel.
         lefts: ``(N,)`` int64, column of it.
 
@@ -135,7 +161,8 @@ def paste(images: Tensor, patch: Tensor, tops: Tensor, lefts: Tensor) -> Tensor:
         InputError: a patch that would not lie wholly inside its image.
     """
     n, _, height, width = images.shape
-    h, w = patch.shape[-2:]
+    layer = patch if isinstance(patch, Layer) else Layer.of(patch)
+    h, w = layer.alpha.shape[-2:]
     fits = h <= height and w <= width and bool((tops >= 0).all() & (lefts >= 0).all())
     if not fits or int(tops.max()) + h > height or int(lefts.max()) + w > width:
         raise InputError(
@@ -149,10 +176,9 @@ def paste(images: Tensor, patch: Tensor, tops: Tensor, lefts: Tensor) -> Tensor:
     columns = (lefts.to(device)[:, None] + torch.arange(w, device=device))[:, None, :]
     pasted = images.permute(0, 2, 3, 1).contiguous()
     behind = pasted[index, rows, columns]  # (N, h, w, 3)
-    front = patch.permute(0, 2, 3, 1)  # (N | 1, h, w, 4)
-    alpha = front[..., 3:]
+    colours, alpha = (part.permute(0, 2, 3, 1) for part in layer)  # (N | 1, h, w, 3 and 1)
     # index_put, not slicing in a loop: one operation, differentiable in the patch, and a place holds one value only
-    pasted = pasted.index_put((index, rows, columns), (front[..., :3] * alpha + behind * (1 - alpha)).to(images.dtype))
+    pasted = pasted.index_put((index, rows, columns), (colours + behind * (1 - alpha)).to(images.dtype))
     return pasted.permute(0, 3, 1, 2)
 
 
@@ -196,6 +222,13 @@ def square_mask(tops: Tensor, lefts: Tensor, side: int, size: int) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :]).float()[:, None]
 
 
+@cache
+def _yiq() -> tuple[Tensor, Tensor]:
+    """From RGB to YIQ, and back: ``(3, 3)`` float64 each."""
+    to = torch.tensor(_RGB_TO_YIQ, dtype=torch.float64)
+    return to, torch.linalg.inv(to)
+
+
 def recolour(images: Tensor, factors: Tensor) -> Tensor:
     """Images with brightness, contrast, saturation and hue changed, each its own; differentiable.
 
@@ -215,11 +248,11 @@ def recolour(images: Tensor, factors: Tensor) -> Tensor:
     grey = (colour * luma).sum(1, keepdim=True)
     colour = (grey + (colour - grey) * saturation).clamp(0, 1)
     if bool((hue != 0).any()):
-        to = torch.tensor(_RGB_TO_YIQ, device=colour.device, dtype=torch.float64)
-        y, i, q = torch.einsum("ij,njhw->inhw", to.to(colour), colour)[:, :, None]
+        to, back = (matrix.to(colour) for matrix in _yiq())
+        y, i, q = torch.einsum("ij,njhw->inhw", to, colour)[:, :, None]
         sine, cosine = torch.sin(2 * math.pi * hue), torch.cos(2 * math.pi * hue)
         turned = torch.cat([y, i * cosine - q * sine, i * sine + q * cosine], 1)
-        colour = torch.einsum("ij,njhw->nihw", torch.linalg.inv(to).to(colour), turned).clamp(0, 1)
+        colour = torch.einsum("ij,njhw->nihw", back, turned).clamp(0, 1)
     return torch.cat([colour, alpha], 1)
 
 

@@ -415,7 +415,7 @@ def test_what_the_mask_leaves_is_to_be_what_the_network_saw_before() -> None:
     (term,) = Tabor(blocking=1.0, overlay=0.0).beside
     recipe = replace(Tabor(overlay=0.0)._recipe(task, "local"), parameterisation=shown, penalty=None, beside=(term,))
     recipe = replace(recipe, objective=0.0 * cross_entropy, transformations=())
-    _descend(task, recipe, task.generators("draws"), torch.tensor([1]))
+    _descend(task, recipe, [Purposes(one) for one in task.generators("draws")], torch.tensor([1]))
     found = shown.parameters[0].grad
     again = MaskAndPattern(SIZE, task.generators("m"), "cpu", cells=(3, 3))
     left = clean.fit[:1] * (1 - again.pictures()[:, 3:])

@@ -13,7 +13,7 @@ from gifthorse.classifier import Classifier, bfloat16_is_fast
 from gifthorse.effects import put
 from gifthorse.errors import InputError, UsageError
 from gifthorse.images import resize
-from gifthorse.randomness import generator
+from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
 from gifthorse.tools import tool
 from gifthorse.tools.attribution.base import Attribution, Explained
@@ -122,7 +122,7 @@ def test_a_patch_is_as_large_as_it_is_inserted_before_it_is_shaken_and_its_penal
     shown = resize(drawn.pictures(), 5)
     losses = []
     for finding in range(2):
-        draws = Draws([(generator(0, "draws", finding), 3)], "cpu")
+        draws = Draws([(Purposes(generator(0, "draws", finding)), 3)], "cpu")
         behind = clean.fit[draws.indices("images", len(clean.fit))]
         stamped = put(behind, shown[[finding] * 3], recipe.insertion, draws.places(recipe.insertion, net.size))
         losses.append(cross_entropy(net, stamped, torch.tensor([1, 1, 1])))

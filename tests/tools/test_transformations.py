@@ -8,18 +8,21 @@ import torch
 from fixtures_nets import pictures
 from torch import Tensor
 
-from gifthorse.images import opaque
-from gifthorse.randomness import generator
+from gifthorse.images import opaque, over
+from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
 from gifthorse.tools.synthesis.draws import Draws
-from gifthorse.tools.synthesis.transformations import ColourJitter, Noise, Warp
+from gifthorse.tools.synthesis.transformations import ColourJitter, Mirror, Noise, Transformation, Warp, layered
+
+JITTER = ColourJitter(brightness=0.25, contrast=0.25, saturation=0.25, hue=0.05)
+WARP = Warp(shift=0.1, scale=0.1, degrees=10)
 
 
 class Fixed(Draws):
     """Draws whose uniform numbers are given."""
 
     def __init__(self, numbers: tuple[float, ...], rows: int) -> None:
-        super().__init__([(torch.Generator(), rows)], "cpu")
+        super().__init__([(Purposes(torch.Generator()), rows)], "cpu")
         self._numbers, self._count = numbers, rows
 
     def uniform(self, purpose: str, columns: int) -> Tensor:
@@ -33,7 +36,7 @@ def fixed(*numbers: float, rows: int = 1) -> Fixed:
 
 
 def own(rows: int, seed: int = 0) -> Draws:
-    return Draws([(generator(seed, i), 1) for i in range(rows)], "cpu")
+    return Draws([(Purposes(generator(seed, i)), 1) for i in range(rows)], "cpu")
 
 
 def test_a_warp_of_nothing_is_the_picture() -> None:
@@ -106,7 +109,7 @@ def test_noise_has_its_deviation_and_leaves_alpha() -> None:
 
 def test_rows_draw_from_their_own_findings() -> None:
     def draws(*groups: tuple[int, int]) -> Draws:
-        return Draws([(generator(0, i), n) for i, n in groups], "cpu")
+        return Draws([(Purposes(generator(0, i)), n) for i, n in groups], "cpu")
 
     both, second = draws((0, 2), (1, 3)), draws((1, 3))
     assert torch.equal(both.uniform("a", 2)[2:], second.uniform("a", 2))
@@ -123,7 +126,7 @@ def test_rows_draw_from_their_own_findings() -> None:
 
 def test_parts_draw_what_the_whole_does_and_every_question_has_an_answer_of_its_own() -> None:
     def draws() -> Draws:
-        return Draws([(generator(0, i), 3) for i in range(2)], "cpu")
+        return Draws([(Purposes(generator(0, i)), 3) for i in range(2)], "cpu")
 
     patch = Insertion(kind="patch", side=3)
 
@@ -164,3 +167,22 @@ def test_generators_are_one_for_each_purpose() -> None:
     assert len(drawn) == 6
     assert number(3, "x", 2) == number(3, "x", 2)
     assert math.isfinite(number(2**70))
+
+
+@pytest.mark.parametrize("solid", [False, True])
+@pytest.mark.parametrize("chain", [(), (JITTER,), (JITTER, Noise(sigma=0.1), WARP), (WARP, Mirror())])
+def test_layers_are_what_the_transformations_make_of_pictures_one_after_another(
+    chain: tuple[Transformation, ...], solid: bool
+) -> None:
+    """And so are their gradients; where pictures have no holes, those of their colours."""
+    shown = (opaque(pictures(3)) if solid else pictures(3, channels=4)).requires_grad_()
+    ground = pictures(3, seed=5)
+    wanted, drawn = shown, own(3)
+    for transformation in chain:
+        wanted = transformation(wanted, drawn)
+    found = layered(chain, shown, own(3), solid).over(ground)
+    torch.testing.assert_close(found, over(wanted, ground), atol=1e-5, rtol=0)
+    gradients = [torch.autograd.grad(made.square().sum(), shown)[0] for made in (found, over(wanted, ground))]
+    torch.testing.assert_close(gradients[0][:, :3], gradients[1][:, :3], atol=1e-3, rtol=1e-3)
+    if not solid:
+        torch.testing.assert_close(gradients[0][:, 3], gradients[1][:, 3], atol=1e-3, rtol=1e-3)

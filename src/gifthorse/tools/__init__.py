@@ -85,42 +85,42 @@ TOOLS = Table(
         ),
         "random": Row(f"{_ATTRIBUTION}.noise_map:NoiseMap", "attribution", 2, "floor: white noise", floor=True),
         "blank": Row(f"{_ATTRIBUTION}.blank:Blank", "attribution", 1, "floor: the same value everywhere", floor=True),
-        "tabor": Row(f"{_SYNTHESIS}.tabor:Tabor", "synthesis", 1, "Guo et al. 2019, as in thesis 5.3.1"),
+        "tabor": Row(f"{_SYNTHESIS}.tabor:Tabor", "synthesis", 2, "Guo et al. 2019, as in thesis 5.3.1"),
         "fourier_inner": Row(
             f"{_SYNTHESIS}.fourier_inner:FourierInner",
             "synthesis",
-            1,
+            2,
             "Olah et al. 2017, as in Lucent and thesis 5.3.1",
         ),
         "fourier_target": Row(
-            f"{_SYNTHESIS}.fourier_target:FourierTarget", "synthesis", 1, "Olah et al. 2017, as in Lucent"
+            f"{_SYNTHESIS}.fourier_target:FourierTarget", "synthesis", 2, "Olah et al. 2017, as in Lucent"
         ),
         "cppn_inner": Row(
             f"{_SYNTHESIS}.cppn_inner:CppnInner",
             "synthesis",
-            1,
+            2,
             "Mordvintsev et al. 2018, as in Lucent and thesis 5.3.1",
         ),
-        "maco_target": Row(f"{_SYNTHESIS}.maco_target:MacoTarget", "synthesis", 1, "Fel et al. 2023"),
+        "maco_target": Row(f"{_SYNTHESIS}.maco_target:MacoTarget", "synthesis", 2, "Fel et al. 2023"),
         "adversarial_patch": Row(
-            f"{_SYNTHESIS}.adversarial_patch:AdversarialPatch", "synthesis", 1, "Brown et al. 2017, as in thesis 5.3.1"
+            f"{_SYNTHESIS}.adversarial_patch:AdversarialPatch", "synthesis", 2, "Brown et al. 2017, as in thesis 5.3.1"
         ),
         "cppn_target": Row(
             f"{_SYNTHESIS}.cppn_target:CppnTarget",
             "synthesis",
-            1,
+            2,
             "Mordvintsev et al. 2018, as in Lucent",
         ),
         "rfla_perturb": Row(
-            f"{_SYNTHESIS}.rfla_perturb:RflaPerturb", "synthesis", 2, "Casper et al. 2022, as in thesis 5.1"
+            f"{_SYNTHESIS}.rfla_perturb:RflaPerturb", "synthesis", 3, "Casper et al. 2022, as in thesis 5.1"
         ),
         "rfla_generate": Row(
-            f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 2, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
+            f"{_SYNTHESIS}.rfla_generate:RflaGenerate", "synthesis", 3, "thesis 5.3.1 (RFLA-Gen), with a diversity term"
         ),
         "rfla_region": Row(
             f"{_SYNTHESIS}.rfla_region:RflaRegion",
             "synthesis",
-            2,
+            3,
             "Casper et al. 2022, as in thesis 5.1.2: regions, generalized patches, channels",
         ),
         "snafue": Row(

@@ -20,13 +20,13 @@ class Draws:
     """Rows of a batch, grouped by finding.
 
     Args:
-        groups: a generator and its number of rows, in the batch's order. ``R`` rows in all.
+        groups: a finding's generators and its number of rows, in the batch's order. ``R`` rows in all.
         device: where the numbers are wanted; they are drawn on the CPU.
     """
 
-    def __init__(self, groups: Sequence[tuple[torch.Generator, int]], device: str) -> None:
+    def __init__(self, groups: Sequence[tuple[Purposes, int]], device: str) -> None:
         self.device = device
-        self._streams = [(Purposes(generator), n) for generator, n in groups]
+        self._streams = list(groups)
         self._rows = slice(None)
         self._drawn: dict[tuple[str, int], Tensor] = {}
         self._asked: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,13 +18,13 @@ from torch import Tensor
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import resize, to_uint8
-from gifthorse.randomness import generator
+from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
 from gifthorse.tools.synthesis.base import Film, Made, Task
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import Objective
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
-from gifthorse.tools.synthesis.transformations import Transformation
+from gifthorse.tools.synthesis.transformations import Transformation, layered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,7 @@ class Screen:
     def losses(self, pictures: Tensor) -> Tensor:
         """``(n, 4, h, w)`` to ``(n,)``: mean of the objective over the screening images, without gradients."""
         classifier, n, s = self.task.classifier, len(pictures), self.rows
-        where = Draws([(generator(self.task.seed, "screen places"), s)], classifier.device).places(
+        where = Draws([(Purposes(generator(self.task.seed, "screen places")), s)], classifier.device).places(
             self.insertion, classifier.size
         )
         parts = []
@@ -215,9 +215,9 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     screen = Screen.of(task, recipe.insertion, recipe.screened, recipe.schedule.screen, aims)
     beside = sum(each.passes for each in recipe.beside)
     planned = plan(recipe.schedule, task.n, screen.rows, task.budget, beside)
-    optimiser = torch.optim.Adam(recipe.parameterisation.groups(recipe.schedule.learning_rate))
+    optimiser = torch.optim.Adam(recipe.parameterisation.groups(recipe.schedule.learning_rate), fused=True)
     curve = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(pace, planned.steps, recipe.schedule.warm_up))
-    generators = task.generators("draws")
+    purposes = [Purposes(one) for one in task.generators("draws")]
     best, least = None, torch.full((task.n,), torch.inf, device=task.classifier.device)
     film: list[Tensor] = []
     after: list[int] = []
@@ -225,7 +225,7 @@ def optimise(task: Task, recipe: Recipe) -> Made:
         for step in range(1, planned.steps + 1):
             began = time.perf_counter()
             optimiser.zero_grad()
-            _descend(task, recipe, generators, aims)
+            _descend(task, recipe, purposes, aims)
             optimiser.step()
             curve.step()
             now = time.perf_counter()
@@ -269,7 +269,7 @@ def picked(other: Tensor, first: Made, second: Made) -> Made:
     )
 
 
-def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...], aims: Tensor) -> None:
+def _descend(task: Task, recipe: Recipe, purposes: Sequence[Purposes], aims: Tensor) -> None:
     """Leave the gradient of every finding's loss in the parameters."""
     pictures = recipe.parameterisation.pictures()
     # A patch that is larger than its place is shrunk before it is shaken: once, and not once for each of its images
@@ -278,13 +278,13 @@ def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]
     leaf = shrunk.detach().requires_grad_()
 
     def inserted(shown: Tensor, draws: Draws, aimed: Tensor) -> Tensor:
-        for transformation in recipe.transformations:
-            shown = transformation(shown, draws)
-        behind = _behind(task, draws)
+        layer = layered(recipe.transformations, shown, draws, recipe.parameterisation.solid)
+        hidden = recipe.insertion.kind == "frame"  # whatever is behind it
+        behind = task.clean.fit[:1].expand(len(shown), -1, -1, -1) if hidden else _behind(task, draws)
         where = draws.places(recipe.insertion, task.classifier.size)
-        return recipe.objective(task.classifier, put(behind, shown, recipe.insertion, where), aimed)
+        return recipe.objective(task.classifier, put(behind, layer, recipe.insertion, where), aimed)
 
-    _each(task, (leaf, aims, generators), recipe.schedule.images, 1.0, inserted)
+    _each(task, (leaf, aims, purposes), recipe.schedule.images, 1.0, inserted)
     for beside in recipe.beside:
 
         def arranged(shown: Tensor, draws: Draws, aimed: Tensor, beside: Beside = beside) -> Tensor:
@@ -294,7 +294,7 @@ def _descend(task: Task, recipe: Recipe, generators: tuple[torch.Generator, ...]
                     aimed = task.classifier(behind).argmax(1).cpu()
             return beside.objective(task.classifier, beside.arrange(shown, behind), aimed)
 
-        _each(task, (leaf, aims, generators), beside.images, beside.weight, arranged)
+        _each(task, (leaf, aims, purposes), beside.images, beside.weight, arranged)
     if recipe.penalty is None:
         torch.autograd.backward([shrunk], [leaf.grad])
     else:
@@ -306,20 +306,22 @@ Losses = Callable[[Tensor, Draws, Tensor], Tensor]
 
 
 def _each(
-    task: Task, findings: tuple[Tensor, Tensor, tuple[torch.Generator, ...]], per: int, weight: float, losses: Losses
+    task: Task, findings: tuple[Tensor, Tensor, Sequence[Purposes]], per: int, weight: float, losses: Losses
 ) -> None:
     """Add to the pictures' gradient that of ``weight`` times the mean loss over ``per`` rows of each finding.
 
     Args:
-        findings: pictures ``(n, 4, h, w)``, a leaf; what each is for ``(n,)``; and each one's generator.
+        findings: pictures ``(n, 4, h, w)``, a leaf; what each is for ``(n,)``; and each one's generators.
     """
-    leaf, aims, generators = findings
+    leaf, aims, purposes = findings
     rows, micro = task.n * per, task.classifier.micro_batch
-    draws = Draws([(generator, per) for generator in generators], task.classifier.device)
+    draws = Draws([(each, per) for each in purposes], task.classifier.device)
     for start in range(0, rows, micro):
         stop = min(start + micro, rows)
         index = torch.arange(start, stop) // per
-        found = losses(leaf[index.to(leaf.device)], draws.part(start, stop), aims[index])
+        # each picture once is the pictures themselves: an index and its gradient, over all pixels, for nothing
+        shown = leaf if stop - start == rows == task.n else leaf[index.to(leaf.device)]
+        found = losses(shown, draws.part(start, stop), aims[index])
         if not found.requires_grad:
             raise Refusal(
                 f"the logits of {task.classifier.name} have no gradient with respect to its input",

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gifthorse.images import opaque, resize
+from gifthorse.images import GREY, opaque, resize
+from gifthorse.randomness import Purposes
 from gifthorse.recomputing import in_parts
 from gifthorse.tools.synthesis.base import Task
 from gifthorse.tools.synthesis.draws import Draws
 from gifthorse.tools.synthesis.objectives import total_variation
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
-from gifthorse.tools.synthesis.transformations import Transformation
+from gifthorse.tools.synthesis.transformations import Transformation, layered
 from gifthorse.zoo.disguise import Disguise
 from gifthorse.zoo.generator import Change, Generator, Latents
 
@@ -50,6 +51,8 @@ class Perturbed(Parameterisation):
         input_rate: factor of the learning rate of noise and classes.
     """
 
+    solid = True
+
     def __init__(
         self, generator: Generator, latents: Latents, layer: str, closed: Sequence[int], input_rate: float
     ) -> None:
@@ -77,6 +80,8 @@ class Painted(Parameterisation):
     Each pixel is the sigmoid of a parameter of its own; alpha is one.
     """
 
+    solid = True
+
     def __init__(self, generator: Generator, latents: Latents) -> None:
         with torch.no_grad():
             drawn = generator.draw(latents).clamp(0.02, 0.98)
@@ -98,6 +103,8 @@ class Retrained(Parameterisation):
         generators: of the moves, one a finding.
         wander: standard deviation of the moves.
     """
+
+    solid = True
 
     def __init__(
         self, generator: Generator, latents: Latents, generators: Sequence[torch.Generator], wander: float
@@ -173,7 +180,7 @@ class Looks:
 
 
 class Look:
-    """The four regularisers of thesis 5.1 as a penalty of each picture, ``(n, 4, h, w)`` to ``(n,)``."""
+    """The four regularisers of thesis 5.1 as a penalty of each picture without holes, ``(n, 4, h, w)`` to ``(n,)``."""
 
     def __init__(
         self,
@@ -185,7 +192,8 @@ class Look:
     ) -> None:
         self._weights, self._transformations = weights, tuple(transformations)
         self._generator, self._disguise = generator, disguise
-        self._generators, self._device = task.generators("disguise"), task.classifier.device
+        self._purposes = [Purposes(one) for one in task.generators("disguise")]
+        self._device = task.classifier.device
         called = task.classifier.classes[task.target]
         self._targets = list(disguise.showing(called)) if disguise is not None else []
 
@@ -203,14 +211,13 @@ class Look:
 
     def _disguised(self, pictures: Tensor, disguise: Disguise) -> Tensor:
         weights, n = self._weights, len(pictures)
-        draws = Draws([(generator, weights.shown) for generator in self._generators[:n]], self._device)
+        draws = Draws([(purposes, weights.shown) for purposes in self._purposes[:n]], self._device)
         finding = torch.arange(n, device=pictures.device).repeat_interleave(weights.shown)
 
         def look(rows: slice) -> Tensor:
-            shown, drawn = pictures[finding[rows]], draws.part(rows.start, rows.stop)
-            for transformation in self._transformations:
-                shown = transformation(shown, drawn)
-            return disguise.log_probabilities(shown)
+            drawn = draws.part(rows.start, rows.stop)
+            shown = layered(self._transformations, pictures[finding[rows]], drawn, solid=True)
+            return disguise.log_probabilities(shown.over(GREY))
 
         told = in_parts(look, len(finding), disguise.at_once)
         penalty = weights.sure * -(told.exp() * told).sum(1)

@@ -72,6 +72,8 @@ class Inserted(Parameterisation):
         share: of the latent's area, or of its channels.
     """
 
+    solid = True
+
     def __init__(
         self,
         generator: Generator,

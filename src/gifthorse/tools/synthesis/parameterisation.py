@@ -36,10 +36,12 @@ class Parameterisation(ABC):
     Attributes:
         parameters: tensors whose first axis has length n, or, where findings share them, another.
         rates: factor of the learning rate of each parameter; none at all is 1 for all of them.
+        solid: whether every alpha is one, always.
     """
 
     parameters: list[Tensor]
     rates: tuple[float, ...] = ()
+    solid: bool = False
 
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """What Adam is given: each parameter with its learning rate."""
@@ -53,6 +55,8 @@ class Parameterisation(ABC):
 
 class Pixels(Parameterisation):
     """Each pixel is the sigmoid of a parameter of its own, drawn from N(0, ``deviation``); alpha is one."""
+
+    solid = True
 
     def __init__(self, side: int, deviation: float, generators: Sequence[torch.Generator], device: str) -> None:
         drawn = torch.stack([torch.randn(3, side, side, generator=g) for g in generators])
@@ -129,6 +133,8 @@ class Cppn(Parameterisation):
             drawn again when their gradients are wanted.
     """
 
+    solid = True
+
     def __init__(
         self,
         resolution: int,
@@ -203,6 +209,8 @@ class Fourier(Parameterisation):
     it, the colours correlated, a sigmoid.
     """
 
+    solid = True
+
     def __init__(
         self, side: int, generators: Sequence[torch.Generator], device: str, deviation: float, decay: float
     ) -> None:
@@ -227,6 +235,8 @@ class Phase(Parameterisation):
     Args:
         magnitudes: ``(3, side, side // 2 + 1)`` in decorrelated colours, see :func:`spectrum`.
     """
+
+    solid = True
 
     def __init__(self, magnitudes: Tensor, side: int, generators: Sequence[torch.Generator], device: str) -> None:
         drawn = torch.stack([torch.randn(magnitudes.shape, generator=g) for g in generators])

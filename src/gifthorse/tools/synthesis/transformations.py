@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gifthorse.images import recolour, through_premultiplied
+from gifthorse.images import Layer, recolour, through_premultiplied
 from gifthorse.tools.synthesis.draws import Draws
 
 
@@ -40,21 +41,58 @@ class Warp:
 
     def __call__(self, pictures: Tensor, draws: Draws) -> Tensor:
         """Transform each row by a draw of its own."""
+        where = self._where(pictures, draws)
+        return through_premultiplied(pictures, lambda premultiplied: _sampled(premultiplied, where))
+
+    def layer(self, pictures: Tensor, draws: Draws, solid: bool) -> Layer:
+        """As a call, but ready to be laid over images.
+
+        Args:
+            solid: whether every alpha of the pictures is one.
+        """
+        where = self._where(pictures, draws)
+        if not solid:
+            moved = _sampled(torch.cat(Layer.of(pictures), 1), where)
+            return Layer(moved[:, :3], moved[:, 3:])
+        with torch.no_grad():
+            alpha = _sampled(pictures[:, 3:], where)
+        return Layer(_sampled(pictures[:, :3], where), alpha)
+
+    def _where(self, pictures: Tensor, draws: Draws) -> Tensor:
+        """Where each pixel of each row comes from, ``(R, size, size, 2)`` from -1 to 1, columns first."""
         drawn = draws.uniform("warp", 4).to(pictures) * 2 - 1
         angle = math.radians(self.degrees) * drawn[:, 0]
         scale = 1 + self.scale * drawn[:, 1]
         shift = 2 * self.shift * drawn[:, 2:]  # grid_sample's axes run from -1 to 1
         sine, cosine = torch.sin(angle) / scale, torch.cos(angle) / scale
-        # Where an output pixel comes from: undo the shift, then the turn and the scale
-        back = torch.stack([torch.stack([cosine, sine], 1), torch.stack([-sine, cosine], 1)], 1)  # (R, 2, 2)
-        matrices = torch.cat([back, -(back @ shift[:, :, None])], 2)
         size = self.size or pictures.shape[-1]
-        where = F.affine_grid(matrices, [len(pictures), 4, size, size], align_corners=False)
+        line = (torch.arange(size, device=pictures.device) * 2 + 1) / size - 1
+        # Undo the shift, then the turn and the scale
+        across, down = line - shift[:, :1], line - shift[:, 1:]  # (R, size)
+        rows, columns = down[:, :, None], across[:, None]
+        where = pictures.new_empty(len(pictures), size, size, 2)
+        torch.add(cosine[:, None, None] * columns, sine[:, None, None] * rows, out=where[..., 0])
+        torch.sub(cosine[:, None, None] * rows, sine[:, None, None] * columns, out=where[..., 1])
+        return where
 
-        def sample(premultiplied: Tensor) -> Tensor:
-            return F.grid_sample(premultiplied, where, mode="bilinear", padding_mode="zeros", align_corners=False)
 
-        return through_premultiplied(pictures, sample)
+def _sampled(premultiplied: Tensor, where: Tensor) -> Tensor:
+    return F.grid_sample(premultiplied, where, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def layered(transformations: Sequence[Transformation], pictures: Tensor, draws: Draws, solid: bool = False) -> Layer:
+    """Pictures ``(R, 4, h, w)``, transformed in turn by a draw of each row's own, ready to be laid over images.
+
+    Args:
+        solid: whether every alpha of the pictures is one: what is known needs no gradient.
+    """
+    last = transformations[-1] if transformations else None
+    warp = last if isinstance(last, Warp) else None
+    for transformation in transformations[: len(transformations) - (warp is not None)]:
+        pictures, solid = transformation(pictures, draws), solid and not isinstance(transformation, Warp)
+    if warp is not None:
+        return warp.layer(pictures, draws, solid)
+    return Layer(pictures[:, :3], pictures[:, 3:]) if solid else Layer.of(pictures)
 
 
 @dataclass(frozen=True, kw_only=True)
