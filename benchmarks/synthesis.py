@@ -108,12 +108,23 @@ METHODS: dict[str, dict[str, Any]] = {
 # -- ours -------------------------------------------------------------------------------------------------------------
 
 
-class Reached:
-    """Notes, at every screening, the seconds since the start and the mean of the best losses so far."""
+class Enough(Exception):
+    """What was wanted is reached."""
 
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        self.best: Tensor | None = None
+
+class Reached:
+    """Notes, at every screening, the seconds since the start and the mean of the best losses so far, and ends the work
+    where that is as low as wanted.
+
+    Attributes:
+        after: seconds until then; None where it never was.
+        last: seconds and mean at the last screening.
+    """
+
+    def __init__(self, wanted: float) -> None:
+        self.after: float | None = None
+        self.last: tuple[float, float] | None = None
+        self._wanted, self._best = wanted, torch.tensor(torch.inf)
         self._losses = engine.Screen.losses
 
     def __enter__(self) -> Reached:
@@ -121,19 +132,19 @@ class Reached:
 
         def losses(screen: engine.Screen, made: Tensor) -> Tensor:
             found = note._losses(screen, made)
-            note.best = found if note.best is None else torch.minimum(note.best, found)
-            note.points.append((time.perf_counter() - note.start, float(note.best.mean())))
+            note._best = torch.minimum(note._best, found)
+            note.last = (time.perf_counter() - note.start, float(note._best.mean()))
+            if note.last[1] <= note._wanted:
+                note.after = note.last[0]
+                raise Enough
             return found
 
         engine.Screen.losses = losses  # type: ignore[method-assign]
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         engine.Screen.losses = self._losses  # type: ignore[method-assign]
-
-    def until(self, wanted: float) -> float | None:
-        """Seconds until the mean was as low, or None where it never was."""
-        return next((after for after, mean in self.points if mean <= wanted), None)
+        return kind is Enough
 
 
 # -- the others -------------------------------------------------------------------------------------------------------
@@ -163,10 +174,9 @@ def against_lucent(name: str, method: str, setup: Setup, venv: Path, threads: in
             reached = -float(single.logits(theirs["pictures"])[:, TARGET].mean())
         tool = TOOLS.make(method, {"steps": setup.most * steps, "screenings": max(2, setup.most * steps // 8)})
         given = brief(TARGET, pictures(name, 4))
-        with Reached() as ours:
+        with Reached(reached) as ours:
             tool(half, *given, n=setup.n, keep=1, seed=turn, budget=3 * setup.n * setup.most * steps)
-        took = ours.until(reached)
-        found.append({"lucent": theirs["seconds"], "reached": reached, "ours": took, "ours_ends_at": ours.points[-1]})
+        found.append({"lucent": theirs["seconds"], "reached": reached, "ours": ours.after, "ours_ends_at": ours.last})
         print(f"{name:20} {method:18} {found[-1]}", flush=True)
     all_reached = all(one["ours"] is not None for one in found)
     return {
