@@ -12,8 +12,9 @@ beside a torch; without it, only the bare passes are compared with. The others r
   transformations are scaled to the size. What it reaches is the mean over n of minus the target's logit of the whole
   picture, untransformed. ``ours``: seconds until our n pictures, one batch, reach that mean at a screening, screenings
   and all included; with the precision that a run would take here.
-- ``art``: n patches one after another; ``ours``: n patches in one batch, with as many passes. Confidence is the mean
-  probability of the target in held-out images with the patch at random places.
+- ``art``: n patches one after another, 16 images a step; ``ours``: n patches in one batch, with as many passes, with as
+  many images a step for each as our default has, and with more. Confidence is the mean probability of the target in
+  held-out images with the patch at random places.
 - ``overhead``: all of a method over the bare passes: the parameterisation's pictures and their gradients, and the
   classifier forward and backward on as many images, in batches as large; in the precision that a run would take, and,
   where a network is small, in float32 too.
@@ -42,7 +43,7 @@ sys.path.insert(0, str(ROOT / "src"))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from measuring import keep, seconds, spread  # noqa: E402
-from synthesis_others import network, pictures  # noqa: E402
+from synthesis_others import network, pictures, target  # noqa: E402
 
 from gifthorse.classifier import pin, resolve  # noqa: E402
 from gifthorse.effects import try_out  # noqa: E402
@@ -51,7 +52,9 @@ from gifthorse.tools import TOOLS  # noqa: E402
 from gifthorse.tools.synthesis import engine  # noqa: E402
 from gifthorse.tools.synthesis.base import brief  # noqa: E402
 
-TARGET, N = 3, 10
+N = 10
+IMAGES = (1, 4)
+"""A step for each patch: our default, and more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ SETUPS = {
     "efficientnet-lite0": Setup(
         rounds=1, n=N, lucent={"fourier_target": 128, "cppn_target": 64}, most=4, patch=400, steps=6
     ),
-    "resnet50": Setup(rounds=1, n=N, lucent={"fourier_target": 128}, most=4, patch=0, steps=4),
+    "resnet50": Setup(rounds=1, n=N, lucent={"fourier_target": 128}, most=1, patch=0, steps=4),
 }
 QUICK = {
     "emoji-resnet": Setup(rounds=1, n=2, lucent={"fourier_target": 4, "cppn_target": 2}, most=8, patch=40, steps=3)
@@ -167,13 +170,14 @@ def against_lucent(name: str, method: str, setup: Setup, venv: Path, threads: in
     """Seconds until ours reaches what lucent does."""
     steps, found = setup.lucent[method], []
     half, single = network(name), network(name, "float32")
+    aim = target(single)
     for turn in range(setup.rounds):
         order = {"net": name, "method": method, "n": setup.n, "steps": steps, "threads": threads, "seed": turn}
         theirs = other(venv, "lucent", order)
         with torch.no_grad():
-            reached = -float(single.logits(theirs["pictures"])[:, TARGET].mean())
+            reached = -float(single.logits(theirs["pictures"])[:, aim].mean())
         tool = TOOLS.make(method, {"steps": setup.most * steps, "screenings": max(2, setup.most * steps // 8)})
-        given = brief(TARGET, pictures(name, 4))
+        given = brief(aim, pictures(name, 4))
         with Reached(reached) as ours:
             tool(half, *given, n=setup.n, keep=1, seed=turn, budget=3 * setup.n * setup.most * steps)
         found.append({"lucent": theirs["seconds"], "reached": reached, "ours": ours.after, "ours_ends_at": ours.last})
@@ -191,37 +195,38 @@ def against_lucent(name: str, method: str, setup: Setup, venv: Path, threads: in
 def against_art(name: str, setup: Setup, venv: Path, threads: int) -> dict[str, Any]:
     """Seconds and confidence at equal passes."""
     net, found = network(name), []
-    unseen = pictures(name, 64, seed=9)
+    unseen, aim = pictures(name, 64, seed=9), target(network(name, "float32"))
     side = round(net.size * 2 / 7)
     where = Finding(insertion=Insertion(kind="patch", side=side), loss=0.0, picture=0)
 
     def confidence(made: Tensor) -> float:
         alpha = torch.ones(len(made), 1, *made.shape[2:])
         shown = {i: replace(where, picture=i) for i in range(len(made))}
-        tried = try_out(net, unseen, TARGET, torch.cat([made, alpha], 1), shown, torch.Generator().manual_seed(0))
+        tried = try_out(net, unseen, aim, torch.cat([made, alpha], 1), shown, torch.Generator().manual_seed(0))
         return statistics.mean(one.confidence for one in tried)
 
     for turn in range(setup.rounds):
         order = {"net": name, "n": setup.n, "passes": setup.patch, "threads": threads, "seed": turn}
         theirs = other(venv, "art", order)
-        tool, given = TOOLS.make("adversarial_patch"), brief(TARGET, pictures(name, 128))
-        start = time.perf_counter()
-        made = tool(net, *given, n=setup.n, keep=setup.n, seed=turn, budget=setup.n * setup.patch)
-        found.append(
-            {
-                "art": theirs["seconds"],
-                "ours": time.perf_counter() - start,
-                "art_confidence": confidence(theirs["pictures"]),
-                "ours_confidence": confidence(made.pictures[:, :3]),
+        found.append({"art": theirs["seconds"], "art_confidence": confidence(theirs["pictures"])})
+        for images in IMAGES:
+            tool, given = TOOLS.make("adversarial_patch", {"images": images}), brief(aim, pictures(name, 128))
+            start = time.perf_counter()
+            made = tool(net, *given, n=setup.n, keep=setup.n, seed=turn, budget=setup.n * setup.patch)
+            found[-1] |= {
+                f"ours_{images}": time.perf_counter() - start,
+                f"ours_{images}_confidence": confidence(made.pictures[:, :3]),
             }
-        )
         print(f"{name:20} adversarial_patch  {found[-1]}", flush=True)
     return {
         "n": setup.n,
         "passes_each": setup.patch,
         "precision": net.precision,
         "rounds": found,
-        "art_over_ours": spread([one["art"] / one["ours"] for one in found]),
+        "art_over_ours": {
+            f"{images} images a step": spread([one["art"] / one[f"ours_{images}"] for one in found])
+            for images in IMAGES
+        },
     }
 
 
@@ -229,31 +234,41 @@ def against_art(name: str, setup: Setup, venv: Path, threads: int) -> dict[str, 
 
 
 class Shown:
-    """What the engine was given, caught on its way, so that the bare passes are those of the same recipe."""
+    """What the engine was given, caught on its way, so that the bare passes are those of the same recipe.
+
+    Attributes:
+        screenings: how often it drew pictures only to screen them.
+    """
 
     def __init__(self) -> None:
         self.recipe: engine.Recipe | None = None
+        self.screenings = 0
 
 
 def overhead(name: str, method: str, setup: Setup, precision: str) -> dict[str, Any]:
     """A method's seconds over those of its bare passes, in turns."""
     net = network(name, precision)
     tool = TOOLS.make(method, METHODS[method] | {"steps": setup.steps})
-    given, caught = brief(TARGET, pictures(name, 64)), Shown()
-    real = engine.Recipe.aims_of
+    aim = target(net)
+    given, caught = brief(aim, pictures(name, 64)), Shown()
+    aims, losses = engine.Recipe.aims_of, engine.Screen.losses
 
     def catch(recipe: engine.Recipe, task: Any) -> Tensor:
         caught.recipe = recipe
-        return real(recipe, task)
+        return aims(recipe, task)
+
+    def count(screen: engine.Screen, made: Tensor) -> Tensor:
+        caught.screenings += 1
+        return losses(screen, made)
 
     def ours() -> Any:
         return tool(net, *given, n=setup.n, keep=1, budget=10**9)
 
-    engine.Recipe.aims_of = catch  # type: ignore[method-assign]
+    engine.Recipe.aims_of, engine.Screen.losses = catch, count  # type: ignore[method-assign]
     try:
         cost = ours().cost
     finally:
-        engine.Recipe.aims_of = real  # type: ignore[method-assign]
+        engine.Recipe.aims_of, engine.Screen.losses = aims, losses  # type: ignore[method-assign]
     recipe = caught.recipe
     if recipe is None:
         raise RuntimeError(f"{method} has no recipe")
@@ -266,9 +281,11 @@ def overhead(name: str, method: str, setup: Setup, precision: str) -> dict[str, 
             torch.autograd.backward(drawn, torch.ones_like(drawn))
             for start in range(0, a_step, len(batch)):
                 part = batch[: min(len(batch), a_step - start)].clone().requires_grad_()
-                net.logits(part)[:, TARGET].sum().backward()
+                net.logits(part)[:, aim].sum().backward()
         left = cost.forward - cost.backward
         with torch.inference_mode():
+            for _ in range(caught.screenings):
+                recipe.parameterisation.pictures()
             for start in range(0, left, len(batch)):
                 net.logits(batch[: min(len(batch), left - start)])
 

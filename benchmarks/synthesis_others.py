@@ -21,8 +21,6 @@ from gifthorse.classifier import Classifier
 from gifthorse.images import from_uint8
 from gifthorse.zoo import DATA, NETWORKS
 
-TARGET = 3
-
 
 def network(name: str, precision: str = "auto") -> Classifier:
     """A network of the zoo with its weights, or one of torchvision's with random ones."""
@@ -38,6 +36,18 @@ def network(name: str, precision: str = "auto") -> Classifier:
     return Classifier(
         module, classes=classes, size=224, mean=mean, std=std, device="cpu", precision=precision, name=name
     )
+
+
+TARGET = 3
+
+
+def target(net: Classifier) -> int:
+    """One class as good as another; of ResNet-50 with random weights the one that it thinks likeliest of its pictures:
+    what goes through it grows with depth, and the best picture of any other is a grey one."""
+    if net.name != "resnet50":
+        return TARGET
+    with torch.no_grad():
+        return int(net(pictures(net.name, 16)).mean(0).argmax())
 
 
 def pictures(name: str, count: int, seed: int = 0) -> Tensor:
@@ -83,7 +93,7 @@ def lucent(order: dict[str, Any], net: Classifier) -> tuple[float, np.ndarray]:
     for _ in range(order["n"]):
         found = render.render_vis(
             model,
-            f"logits:{TARGET}",
+            f"logits:{target(net)}",
             drawn,
             optimizer=lambda params: torch.optim.Adam(params, lr=rate),
             transforms=steps,
@@ -112,7 +122,7 @@ def art(order: dict[str, Any], net: Classifier) -> tuple[float, np.ndarray]:
         device_type="cpu",
     )
     images = pictures(order["net"], 96).numpy()
-    labels = np.full(len(images), TARGET)
+    labels = np.full(len(images), target(net))
     steps = order["passes"] // (2 * batch)  # a forward and a backward pass of each image
     made = []
     start = time.perf_counter()
