@@ -17,7 +17,7 @@ beside a torch; without it, only the bare passes are compared with. The others r
   held-out images with the patch at random places.
 - ``overhead``: all of a method over the bare passes: the parameterisation's pictures and their gradients, and the
   classifier forward and backward on as many images, in batches as large; in the precision that a run would take, and,
-  where a network is small, in float32 too.
+  where a network is small, in float32 and with more images a step too.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Setup:
         most: as many times as lucent's steps are ours given to reach what it reaches.
         patch: passes of each patch; 0 for no comparison.
         steps: of ours, for the overhead.
-        precisions: in which the overhead is measured.
+        ways: in which the overhead is measured: precision, and images a step for each finding.
     """
 
     rounds: int
@@ -77,7 +77,7 @@ class Setup:
     most: int
     patch: int
     steps: int
-    precisions: tuple[str, ...] = ("auto",)
+    ways: tuple[tuple[str, int], ...] = (("auto", 1),)
 
 
 SETUPS = {
@@ -88,7 +88,7 @@ SETUPS = {
         most=4,
         patch=2_000,
         steps=60,
-        precisions=("auto", "float32"),
+        ways=(("auto", 1), ("auto", 4), ("float32", 1)),
     ),
     "efficientnet-lite0": Setup(
         rounds=1, n=N, lucent={"fourier_target": 128, "cppn_target": 64}, most=4, patch=400, steps=6
@@ -99,13 +99,14 @@ QUICK = {
     "emoji-resnet": Setup(rounds=1, n=2, lucent={"fourier_target": 4, "cppn_target": 2}, most=8, patch=40, steps=3)
 }
 
-METHODS: dict[str, dict[str, Any]] = {
-    "fourier_target": {},
-    "cppn_target": {},
-    "adversarial_patch": {},
-    "tabor": {"extent": "local"},
-    "maco_target": {},
+METHODS: dict[str, tuple[dict[str, Any], str]] = {
+    "fourier_target": ({}, "views"),
+    "cppn_target": ({}, "views"),
+    "adversarial_patch": ({}, "images"),
+    "tabor": ({"extent": "local"}, "images"),
+    "maco_target": ({}, "views"),
 }
+"""Settings, and what images a step are called."""
 
 
 # -- ours -------------------------------------------------------------------------------------------------------------
@@ -245,10 +246,11 @@ class Shown:
         self.screenings = 0
 
 
-def overhead(name: str, method: str, setup: Setup, precision: str) -> dict[str, Any]:
+def overhead(name: str, method: str, setup: Setup, way: tuple[str, int]) -> dict[str, Any]:
     """A method's seconds over those of its bare passes, in turns."""
+    (precision, images), (settings, called) = way, METHODS[method]
     net = network(name, precision)
-    tool = TOOLS.make(method, METHODS[method] | {"steps": setup.steps})
+    tool = TOOLS.make(method, settings | {"steps": setup.steps, called: images})
     aim = target(net)
     given, caught = brief(aim, pictures(name, 64)), Shown()
     aims, losses = engine.Recipe.aims_of, engine.Screen.losses
@@ -293,6 +295,7 @@ def overhead(name: str, method: str, setup: Setup, precision: str) -> dict[str, 
     pairs = [(seconds(ours), seconds(bare)) for _ in range(max(3, setup.rounds))]
     return {
         "precision": net.precision,
+        "images": images,
         "forward": cost.forward,
         "backward": cost.backward,
         "seconds": statistics.median(one for one, _ in pairs),
@@ -306,9 +309,10 @@ def measured(name: str, setup: Setup, told: argparse.Namespace, wanted: set[str]
     for method in METHODS:
         if wanted and method not in wanted:
             continue
-        found["overhead"][method] = [overhead(name, method, setup, precision) for precision in setup.precisions]
+        found["overhead"][method] = [overhead(name, method, setup, way) for way in setup.ways]
         for one in found["overhead"][method]:
-            print(f"{name:20} {method:18} over bare in {one['precision']}: {one['ours_over_bare']}", flush=True)
+            said = f"over bare, {one['precision']}, {one['images']} a step: {one['ours_over_bare']}"
+            print(f"{name:20} {method:18} {said}", flush=True)
         if told.others and method in setup.lucent:
             found["lucent"][method] = against_lucent(name, method, setup, told.others, told.threads)
         if told.others and method == "adversarial_patch" and setup.patch:

@@ -54,7 +54,7 @@ def put(images: Tensor, pictures: Tensor | Layer, insertion: Insertion, where: P
     """Pictures in images, as the insertion says; differentiable in both.
 
     Args:
-        images: ``(N, 3, H, H)`` in [0, 1].
+        images: ``(N, 3, H, H)`` in [0, 1], or one for all under frames.
         pictures: ``(N | 1, 4, h, w)``, straight alpha, or a layer; resized to the side, or to the whole image.
         where: of a patch, from :func:`place`.
 
@@ -66,7 +66,9 @@ def put(images: Tensor, pictures: Tensor | Layer, insertion: Insertion, where: P
     layer = pictures.resized(side) if isinstance(pictures, Layer) else Layer.of(resize(pictures, side))
     if where is not None:
         return paste(images, layer, where.tops, where.lefts)
-    return layer.over(GREY if insertion.kind == "frame" else images).expand(len(images), -1, -1, -1)
+    if insertion.kind == "frame":
+        return layer.over(GREY).expand(max(len(images), len(layer.alpha)), -1, -1, -1)
+    return layer.over(images)
 
 
 def insert(images: Tensor, picture: Tensor, insertion: Insertion, generator: torch.Generator) -> Tensor:

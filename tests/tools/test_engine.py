@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,9 +21,21 @@ from gifthorse.tools.attribution.base import Attribution, Explained
 from gifthorse.tools.base import Tool
 from gifthorse.tools.synthesis.base import Synthesis, Task, brief
 from gifthorse.tools.synthesis.draws import Draws
-from gifthorse.tools.synthesis.engine import Recipe, Schedule, Screen, optimise, pace, plan
+from gifthorse.tools.synthesis.engine import (
+    Recipe,
+    Schedule,
+    Screen,
+    _ask,
+    _Asked,
+    _beside,
+    _inserted,
+    optimise,
+    pace,
+    plan,
+)
 from gifthorse.tools.synthesis.objectives import cross_entropy
 from gifthorse.tools.synthesis.parameterisation import Pixels
+from gifthorse.tools.synthesis.tabor import Tabor
 
 __all__ = ["one_thread"]
 
@@ -74,7 +87,16 @@ def test_the_pace_rises_in_a_line_and_falls_as_a_cosine() -> None:
     assert warm[20:] == [pace(100, 0.0, step) for step in range(20, 101)]
 
 
-@pytest.mark.parametrize("name", ["adversarial_patch", "cppn_target"])
+MANY: dict[str, dict[str, Any]] = {
+    # three images a step: rows of one finding fall into two chunks
+    "adversarial_patch": {"degrees": 0.0, "scale": 0.0, "images": 3},
+    "cppn_target": {"degrees": 0.0, "scale": 0.0, "views": 3, "resolution": 12},
+    # three things are asked: chunks have rows of two
+    "tabor": {"extent": "local", "images": 3, "blocking": 0.5, "overlay": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", MANY)
 def test_small_micro_batches_give_the_same_findings(name: str) -> None:
     wide = classifier("reused")
     narrow = Classifier(
@@ -82,16 +104,32 @@ def test_small_micro_batches_give_the_same_findings(name: str) -> None:
         precision="float32",
     )  # fmt: skip
     assert narrow.micro_batch < 3 < wide.micro_batch
-    settings = {"steps": 4, "degrees": 0.0, "scale": 0.0}
-    if name == "adversarial_patch":
-        # three images a step: rows of one finding fall into two chunks
-        settings |= {"images": 3}
-    else:
-        settings |= {"views": 3, "resolution": 12}
     given = brief(1, pictures(12))
-    one, other = (tool(name, **settings)(net, *given, n=3, keep=3, budget=200) for net in (wide, narrow))
+    one, other = (tool(name, steps=4, **MANY[name])(net, *given, n=3, keep=3, budget=400) for net in (wide, narrow))
     torch.testing.assert_close(one.pictures, other.pictures, atol=1e-4, rtol=0)
     assert (one.cost.forward, one.cost.backward) == (other.cost.forward, other.cost.backward)
+
+
+def test_what_is_asked_at_once_is_what_is_asked_one_after_another() -> None:
+    net, (told, clean) = classifier("reused"), brief(1, pictures(12))
+    task = Task(classifier=net, target=told.target, sources=None, clean=clean, n=3, budget=99, seed=0)
+    recipe = Tabor(extent="local", images=2, blocking=0.5, overlay=0.25)._recipe(task, "local")
+    asked = [_inserted(task, recipe), *(_beside(task, each) for each in recipe.beside)]
+    assert [(one.images, one.weight) for one in asked] == [(2, 1.0), (2, 0.5), (1, 0.25)]
+    begun = recipe.parameterisation.pictures().detach()
+    aims = torch.tensor([1, 2, 1])
+
+    def gradient(*turns: list[_Asked]) -> Tensor:
+        leaf = begun.clone().requires_grad_()
+        purposes = [Purposes(one) for one in task.generators("draws")]
+        for turn in turns:
+            _ask(task, turn, (leaf, aims, purposes))
+        assert leaf.grad is not None
+        return leaf.grad
+
+    together = gradient(asked)
+    torch.testing.assert_close(together, gradient(*([one] for one in asked)))
+    assert not torch.allclose(together, gradient(asked[:2]), rtol=0.01)
 
 
 def test_a_patch_is_as_large_as_it_is_inserted_before_it_is_shaken_and_its_penalty_sees_all_of_it() -> None:

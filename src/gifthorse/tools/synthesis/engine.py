@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
+from gifthorse.classifier import Classifier
 from gifthorse.effects import put
 from gifthorse.errors import Refusal, UsageError
 from gifthorse.images import resize, to_uint8
@@ -22,7 +24,7 @@ from gifthorse.randomness import Purposes, generator
 from gifthorse.records import Insertion
 from gifthorse.tools.synthesis.base import Film, Made, Task
 from gifthorse.tools.synthesis.draws import Draws
-from gifthorse.tools.synthesis.objectives import Objective
+from gifthorse.tools.synthesis.objectives import Objective, Seen
 from gifthorse.tools.synthesis.parameterisation import Parameterisation
 from gifthorse.tools.synthesis.transformations import Transformation, layered
 
@@ -57,6 +59,7 @@ class Beside:
         images: a step for each finding.
         arrange: pictures ``(R, 4, h, w)`` and the images behind them ``(R, 3, H, W)`` to images.
         own: whether rows are for the class that the network sees in the image behind, not for what the finding is for.
+        alone: whether what is arranged has no image behind it.
     """
 
     weight: float
@@ -64,6 +67,7 @@ class Beside:
     arrange: Callable[[Tensor, Tensor], Tensor]
     objective: Objective
     own: bool = False
+    alone: bool = False
 
     @property
     def passes(self) -> int:
@@ -276,65 +280,102 @@ def _descend(task: Task, recipe: Recipe, purposes: Sequence[Purposes], aims: Ten
     side = recipe.insertion.side
     shrunk = resize(pictures, side) if side is not None and side < pictures.shape[-1] else pictures
     leaf = shrunk.detach().requires_grad_()
-
-    def inserted(shown: Tensor, draws: Draws, aimed: Tensor) -> Tensor:
-        layer = layered(recipe.transformations, shown, draws, recipe.parameterisation.solid)
-        hidden = recipe.insertion.kind == "frame"  # whatever is behind it
-        behind = task.clean.fit[:1].expand(len(shown), -1, -1, -1) if hidden else _behind(task, draws)
-        where = draws.places(recipe.insertion, task.classifier.size)
-        return recipe.objective(task.classifier, put(behind, layer, recipe.insertion, where), aimed)
-
-    _each(task, (leaf, aims, purposes), recipe.schedule.images, 1.0, inserted)
-    for beside in recipe.beside:
-
-        def arranged(shown: Tensor, draws: Draws, aimed: Tensor, beside: Beside = beside) -> Tensor:
-            behind = _behind(task, draws)
-            if beside.own:
-                with torch.no_grad():
-                    aimed = task.classifier(behind).argmax(1).cpu()
-            return beside.objective(task.classifier, beside.arrange(shown, behind), aimed)
-
-        _each(task, (leaf, aims, purposes), beside.images, beside.weight, arranged)
+    asked = [_inserted(task, recipe), *(_beside(task, beside) for beside in recipe.beside)]
+    _ask(task, asked, (leaf, aims, purposes))
     if recipe.penalty is None:
         torch.autograd.backward([shrunk], [leaf.grad])
     else:
         torch.autograd.backward([shrunk, recipe.penalty(pictures).sum()], [leaf.grad, None])
 
 
-Losses = Callable[[Tensor, Draws, Tensor], Tensor]
-"""Pictures ``(R, 4, h, w)``, one a row, the rows' draws and aims ``(R,)``, to losses ``(R,)``."""
+Pose = Callable[[Tensor, Draws, Tensor], tuple[Tensor, Tensor]]
+"""Pictures ``(R, 4, h, w)``, one a row, the rows' draws and aims ``(R,)``, to images ``(R, 3, H, W)`` and aims."""
 
 
-def _each(
-    task: Task, findings: tuple[Tensor, Tensor, Sequence[Purposes]], per: int, weight: float, losses: Losses
-) -> None:
-    """Add to the pictures' gradient that of ``weight`` times the mean loss over ``per`` rows of each finding.
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every finding at a step: the mean of an objective over so many images, times a weight."""
+
+    images: int
+    weight: float
+    objective: Objective
+    pose: Pose
+
+
+def _inserted(task: Task, recipe: Recipe) -> _Asked:
+    """The objective, on fitting images with the findings in them."""
+    size = task.classifier.size
+
+    def pose(shown: Tensor, draws: Draws, aims: Tensor) -> tuple[Tensor, Tensor]:
+        layer = layered(recipe.transformations, shown, draws, recipe.parameterisation.solid)
+        behind = _behind(task, draws, hidden=recipe.insertion.kind == "frame")
+        return put(behind, layer, recipe.insertion, draws.places(recipe.insertion, size)), aims
+
+    return _Asked(recipe.schedule.images, 1.0, recipe.objective, pose)
+
+
+def _beside(task: Task, beside: Beside) -> _Asked:
+    """What is asked beside it."""
+
+    def pose(shown: Tensor, draws: Draws, aims: Tensor) -> tuple[Tensor, Tensor]:
+        behind = _behind(task, draws, hidden=beside.alone)
+        if beside.own:
+            with torch.no_grad():
+                aims = task.classifier(behind).argmax(1).cpu()
+        return beside.arrange(shown, behind), aims
+
+    return _Asked(beside.images, beside.weight, beside.objective, pose)
+
+
+def _ask(task: Task, asked: Sequence[_Asked], findings: tuple[Tensor, Tensor, Sequence[Purposes]]) -> None:
+    """Leave in the pictures the gradient of the weighted sum of all that is asked, whose images are one batch.
 
     Args:
         findings: pictures ``(n, 4, h, w)``, a leaf; what each is for ``(n,)``; and each one's generators.
     """
     leaf, aims, purposes = findings
-    rows, micro = task.n * per, task.classifier.micro_batch
-    draws = Draws([(each, per) for each in purposes], task.classifier.device)
-    for start in range(0, rows, micro):
-        stop = min(start + micro, rows)
-        index = torch.arange(start, stop) // per
-        # each picture once is the pictures themselves: an index and its gradient, over all pixels, for nothing
-        shown = leaf if stop - start == rows == task.n else leaf[index.to(leaf.device)]
-        found = losses(shown, draws.part(start, stop), aims[index])
-        if not found.requires_grad:
-            raise Refusal(
-                f"the logits of {task.classifier.name} have no gradient with respect to its input",
-                "use a method that only runs the network forward",
-            )
-        if not bool(found.isfinite().all()):
-            raise Refusal(
-                f"the loss on {task.classifier.name} is not finite",
-                "look for infinite weights or logits in the network, or try --precision float32",
-            )
-        (found.sum() * (weight / per)).backward()  # type: ignore[no-untyped-call]
+    classifier, inner = task.classifier, any(one.objective.inner for one in asked)
+    draws = [Draws([(each, one.images) for each in purposes], classifier.device) for one in asked]
+    ends = list(accumulate(task.n * one.images for one in asked))
+    for start in range(0, ends[-1], classifier.micro_batch):
+        stop = min(start + classifier.micro_batch, ends[-1])
+        posed = []
+        for one, drawn, end in zip(asked, draws, ends, strict=True):
+            rows = task.n * one.images
+            first, last = max(0, start - end + rows), min(rows, stop - end + rows)
+            if first < last:
+                index = torch.arange(first, last) // one.images
+                # each picture once is the pictures themselves: an index and its gradient, over all pixels, for nothing
+                shown = leaf if last - first == rows == task.n else leaf[index.to(leaf.device)]
+                posed.append((one, *one.pose(shown, drawn.part(first, last), aims[index])))
+        seen = Seen.of(classifier, torch.cat([images for _, images, _ in posed]), inner)
+        parts = seen.split([len(images) for _, images, _ in posed])
+        losses = [one.objective.loss(part, own) for part, (one, _, own) in zip(parts, posed, strict=True)]
+        _check(classifier, losses)
+        total = [loss.sum() * (one.weight / one.images) for loss, (one, *_) in zip(losses, posed, strict=True)]
+        torch.stack(total).sum().backward()  # type: ignore[no-untyped-call]
 
 
-def _behind(task: Task, draws: Draws) -> Tensor:
-    """A fitting image for each row, of its own draw: ``(R, 3, H, W)``."""
+def _check(classifier: Classifier, losses: Sequence[Tensor]) -> None:
+    """Refuse losses that cannot be lowered.
+
+    Raises:
+        Refusal: they have no gradient, or are not finite.
+    """
+    if not any(loss.requires_grad for loss in losses):
+        raise Refusal(
+            f"the logits of {classifier.name} have no gradient with respect to its input",
+            "use a method that only runs the network forward",
+        )
+    if not all(bool(loss.isfinite().all()) for loss in losses):
+        raise Refusal(
+            f"the loss on {classifier.name} is not finite",
+            "look for infinite weights or logits in the network, or try --precision float32",
+        )
+
+
+def _behind(task: Task, draws: Draws, *, hidden: bool) -> Tensor:
+    """A fitting image for each row, of its own draw, ``(R, 3, H, W)``; or one that nothing will be seen of, for all."""
+    if hidden:
+        return task.clean.fit[:1]
     return task.clean.fit[draws.indices("images", len(task.clean.fit))]

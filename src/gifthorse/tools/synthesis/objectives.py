@@ -16,19 +16,42 @@ from torch import Tensor
 from gifthorse.classifier import Classifier
 
 
+@dataclass(frozen=True)
 class Seen:
     """One pass of images through the network, which all terms of an objective share.
 
-    Args:
-        images: ``(R, 3, H, W)`` in [0, 1].
-        inner: whether penultimate activations are wanted too.
+    Attributes:
+        logits: ``(R, C)``.
+        features: penultimate activations ``(R, F)``, where they were wanted.
     """
 
-    def __init__(self, classifier: Classifier, images: Tensor, inner: bool) -> None:
-        if inner:
-            self.penultimate, self.logits = classifier.features_and_logits(images)
-        else:
-            self.logits = classifier(images)
+    logits: Tensor
+    features: Tensor | None = None
+
+    @classmethod
+    def of(cls, classifier: Classifier, images: Tensor, inner: bool) -> Seen:
+        """What the network makes of images ``(R, 3, H, W)`` in [0, 1].
+
+        Args:
+            inner: whether penultimate activations are wanted too.
+        """
+        if not inner:
+            return cls(classifier(images))
+        features, logits = classifier.features_and_logits(images)
+        return cls(logits, features)
+
+    @property
+    def penultimate(self) -> Tensor:
+        """The penultimate activations."""
+        if self.features is None:
+            raise RuntimeError("an objective that looks at penultimate activations does not say so")
+        return self.features
+
+    def split(self, rows: list[int]) -> tuple[Seen, ...]:
+        """What was seen of the first so many images, of the next, and so on."""
+        logits = torch.split(self.logits, rows)
+        features = (None,) * len(rows) if self.features is None else torch.split(self.features, rows)
+        return tuple(Seen(*part) for part in zip(logits, features, strict=True))
 
 
 @dataclass(frozen=True)
@@ -54,7 +77,7 @@ class Objective:
         Raises:
             Refusal: it looks at penultimate activations, and the network does not end in a linear layer.
         """
-        return self.loss(Seen(classifier, images, self.inner), aims)
+        return self.loss(Seen.of(classifier, images, self.inner), aims)
 
     def __add__(self, other: Objective) -> Objective:
         """The sum of both."""

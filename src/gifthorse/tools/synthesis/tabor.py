@@ -136,7 +136,7 @@ class Tabor(Synthesis):
     def beside(self) -> tuple[Beside, ...]:
         """R3 and R4, where they have a weight."""
         blocking = Beside(weight=self.blocking, images=self.images, arrange=_blocked, objective=cross_entropy, own=True)
-        overlay = Beside(weight=self.overlay, images=1, arrange=_alone, objective=cross_entropy)
+        overlay = Beside(weight=self.overlay, images=1, arrange=_alone, objective=cross_entropy, alone=True)
         return tuple(each for each in (blocking, overlay) if each.weight)
 
     def _variation(self, pictures: Tensor) -> Tensor:
