@@ -219,7 +219,9 @@ def optimise(task: Task, recipe: Recipe) -> Made:
     screen = Screen.of(task, recipe.insertion, recipe.screened, recipe.schedule.screen, aims)
     beside = sum(each.passes for each in recipe.beside)
     planned = plan(recipe.schedule, task.n, screen.rows, task.budget, beside)
-    optimiser = torch.optim.Adam(recipe.parameterisation.groups(recipe.schedule.learning_rate), fused=True)
+    groups = recipe.parameterisation.groups(recipe.schedule.learning_rate)
+    # in one kernel, which not every device has; others take many tensors at a time by default
+    optimiser = torch.optim.Adam(groups, fused=True if task.classifier.device == "cpu" else None)
     curve = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(pace, planned.steps, recipe.schedule.warm_up))
     purposes = [Purposes(one) for one in task.generators("draws")]
     best, least = None, torch.full((task.n,), torch.inf, device=task.classifier.device)
