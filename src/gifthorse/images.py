@@ -9,7 +9,6 @@ moved, so that one seed means the same on every device.
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,10 @@ GREY = 0.5
 MANY = 8
 """Images for which it pays to spread a mean and a deviation out over all pixels first."""
 
-_RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+_RGB_TO_YIQ = torch.tensor(
+    [[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]], dtype=torch.float64
+)
+_YIQ_TO_RGB = torch.linalg.inv(_RGB_TO_YIQ)
 
 
 def require(images: Tensor, *, channels: int = 3, what: str = "images") -> Tensor:
@@ -222,13 +224,6 @@ def square_mask(tops: Tensor, lefts: Tensor, side: int, size: int) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :]).float()[:, None]
 
 
-@cache
-def _yiq() -> tuple[Tensor, Tensor]:
-    """From RGB to YIQ, and back: ``(3, 3)`` float64 each."""
-    to = torch.tensor(_RGB_TO_YIQ, dtype=torch.float64)
-    return to, torch.linalg.inv(to)
-
-
 def recolour(images: Tensor, factors: Tensor) -> Tensor:
     """Images with brightness, contrast, saturation and hue changed, each its own; differentiable.
 
@@ -248,7 +243,7 @@ def recolour(images: Tensor, factors: Tensor) -> Tensor:
     grey = (colour * luma).sum(1, keepdim=True)
     colour = (grey + (colour - grey) * saturation).clamp(0, 1)
     if bool((hue != 0).any()):
-        to, back = (matrix.to(colour) for matrix in _yiq())
+        to, back = _RGB_TO_YIQ.to(colour), _YIQ_TO_RGB.to(colour)
         y, i, q = torch.einsum("ij,njhw->inhw", to, colour)[:, :, None]
         sine, cosine = torch.sin(2 * math.pi * hue), torch.cos(2 * math.pi * hue)
         turned = torch.cat([y, i * cosine - q * sine, i * sine + q * cosine], 1)

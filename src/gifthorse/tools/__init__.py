@@ -124,7 +124,7 @@ TOOLS = Table(
             "Casper et al. 2022, as in thesis 5.1.2: regions, generalized patches, channels",
         ),
         "snafue": Row(
-            f"{_SYNTHESIS}.snafue:Snafue", "synthesis", 1, "thesis 5.2: natural patches, by their embeddings"
+            f"{_SYNTHESIS}.snafue:Snafue", "synthesis", 2, "thesis 5.2: natural patches, by their embeddings"
         ),
         "noise": Row(f"{_SYNTHESIS}.controls:Noise", "synthesis", 1, "control: pictures of white noise", floor=True),
         "truth": Row(
