@@ -17,6 +17,7 @@ from gifthorse.zoo import generator_recipes, recipes
 from gifthorse.zoo.emoji_generator import PRIORS
 from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiResNet, EmojiVGG
+from gifthorse.zoo.emoji_vit import EmojiViT
 from gifthorse.zoo.emoji_wide import KINDS
 from gifthorse.zoo.encoder_recipe import train_encoder
 from gifthorse.zoo.generator_networks import SHAPES
@@ -47,7 +48,8 @@ def wide(robust: str, folder: Path, weights: Path) -> dict[str, object]:
 RECIPES: dict[str, Callable[[Path, Path], dict[str, object]]] = {
     "emoji-resnet": partial(recipes.train_classifier, EmojiResNet()),
     "emoji-vgg": partial(recipes.train_classifier, EmojiVGG()),
-    "emoji-mobile": partial(recipes.train_classifier, EmojiMobile()),
+    "emoji-mobile": partial(recipes.train_classifier, EmojiMobile(), halved=True),
+    "emoji-vit": partial(recipes.train_classifier, EmojiViT(), schedule=recipes.ATTENDING, halved=True),
     "emoji-detector": recipes.train_detector,
     "emoji-encoder": train_encoder,
     **{f"emoji-wide-{robust}": partial(wide, robust) for robust in KINDS},

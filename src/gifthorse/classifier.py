@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gifthorse.counting import Counter
 from gifthorse.errors import InputError, Refusal, UsageError, nearest
-from gifthorse.ground import bfloat16_is_fast, pin, resolve
+from gifthorse.ground import bfloat16_is_fast, pin, resolve, takes_channels_last
 from gifthorse.images import as_floats, normalised, require
 from gifthorse.recomputing import fitting, watched
 from gifthorse.records import Ground
@@ -108,9 +108,7 @@ class Classifier:
         self.module.to(self.device).eval().requires_grad_(False)
         self._mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
-        # oneDNN's and cuDNN's convolutions are made for channels-last: on CPUs up to five times as fast as the default
-        flat = convolutional and all(p.ndim < 5 for p in self.module.parameters()) and self.device != "mps"
-        last = flat and self._takes(torch.channels_last)
+        last = takes_channels_last(self.module) and self.device != "mps" and self._takes(torch.channels_last)
         self._layout = torch.channels_last if last else torch.contiguous_format
         torch.nn.Module.to(self.module, memory_format=self._layout)
         self._head, self._bytes, self._widest = self._probe()

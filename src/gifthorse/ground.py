@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from gifthorse.errors import UsageError, nearest
 from gifthorse.records import Ground
@@ -66,6 +67,24 @@ def resolve(device: str = "auto", precision: str = "auto", threads: int | None =
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; expected at least 1", "--threads 1")
     return Ground(device=device, precision=precision, threads=threads or torch.get_num_threads())
+
+
+BLOCK = 8
+"""Channels that oneDNN takes at a time with AVX2."""
+
+
+def takes_channels_last(module: nn.Module) -> bool:
+    """Whether a network is faster, and can be trained, with its weights laid out channels-last.
+
+    oneDNN's and cuDNN's convolutions are made for it: on CPUs up to five times as fast as in the default layout. But
+    with AVX2, oneDNN never comes to an end with the gradient of the weights of a 1 x 1 convolution with a stride that
+    sees fewer than :data:`BLOCK` channels (torch 2.14).
+    """
+    convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    endless = any(
+        m.kernel_size == (1, 1) and max(m.stride) > 1 and m.in_channels // m.groups < BLOCK for m in convolutions
+    )
+    return bool(convolutions) and not endless and all(p.ndim < 5 for p in module.parameters())
 
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3

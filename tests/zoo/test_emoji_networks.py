@@ -16,6 +16,7 @@ from gifthorse.errors import InputError
 from gifthorse.zoo import NETWORKS, recipes, training
 from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiNetwork, EmojiResNet, EmojiVGG, ResNet
+from gifthorse.zoo.emoji_vit import EmojiViT
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Passes, Schedule, fit
 
@@ -23,7 +24,7 @@ DATA = EmojiScenes(ground_count=16)
 TINY = Schedule(scenes=32, passes=3, batch=8, learning_rate=1e-3, every=4)
 
 
-NETS = {"emoji-resnet": EmojiResNet, "emoji-vgg": EmojiVGG, "emoji-mobile": EmojiMobile}
+NETS = {"emoji-resnet": EmojiResNet, "emoji-vgg": EmojiVGG, "emoji-mobile": EmojiMobile, "emoji-vit": EmojiViT}
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -49,7 +50,7 @@ def test_penultimate_features_are_relu_and_enough(name: str) -> None:
     assert features.min() >= 0
 
 
-@pytest.mark.parametrize(("build", "count"), [(EmojiResNet, 5), (EmojiVGG, 5)])
+@pytest.mark.parametrize(("build", "count"), [(EmojiResNet, 5), (EmojiVGG, 5), (EmojiMobile, 10), (EmojiViT, 10)])
 def test_every_relu_is_a_module_of_its_own_and_none_is_in_place(build: type[EmojiNetwork], count: int) -> None:
     module = build().module(4)
     used: list[nn.Module] = []

@@ -105,7 +105,7 @@ def experiment(name: str, *, options: ExperimentOptions = ExperimentOptions()) -
     Examples:
         gifthorse experiment disguise
         gifthorse experiment disguise --n 12 --arms "All,Brown et al."
-        gifthorse experiment transfer --ensemble emoji-vgg,emoji-mobile
+        gifthorse experiment transfer --net emoji-vit --ensemble emoji-resnet,emoji-vgg
         gifthorse experiment sources --target fly --sources bee,mosquito,owl
         gifthorse experiment physical --photos my-photographs
         gifthorse experiment capabilities --arms rfla_perturb,rfla_region,adversarial_patch

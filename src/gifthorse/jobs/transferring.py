@@ -31,7 +31,7 @@ class Order(attacking.Order):
     """
 
     n: int = 64
-    ensemble: tuple[str, ...] = ("emoji-vgg", "emoji-mobile")
+    ensemble: tuple[str, ...] = ("emoji-vgg", "emoji-mobile", "emoji-vit")
 
 
 def arms(order: Order) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -20,8 +20,14 @@ NETWORKS = Table(
         "emoji-mobile": Row(
             "gifthorse.zoo.emoji_mobile:EmojiMobile",
             "mobile",
-            1,
+            2,
             "Sandler et al. 2018 (MobileNetV2), ours in size; 64 x 64 scenes",
+        ),
+        "emoji-vit": Row(
+            "gifthorse.zoo.emoji_vit:EmojiViT",
+            "attention",
+            1,
+            "Dosovitskiy et al. 2021, on convolutions as Xiao et al. 2021, ours in size; 64 x 64 scenes",
         ),
         "efficientnet-lite0": Row(
             "gifthorse.zoo.efficientnet_lite:EfficientNetLite0",

@@ -19,6 +19,8 @@ from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Passes, Schedule, fit, floats, ship
 
 CLASSIFIER = Schedule(scenes=16_000, passes=16, batch=128, learning_rate=4e-3, weight_decay=0.02)
+ATTENDING = replace(CLASSIFIER, passes=24, learning_rate=2e-3)
+"""Of a network with attention, which learns more slowly."""
 SMOOTHING = 0.02
 """Of the labels that classifiers are trained on."""
 DETECTOR = Schedule(scenes=12_800, passes=8, batch=128, learning_rate=3e-3, weight_decay=0.02)
@@ -29,9 +31,18 @@ HELD_OUT = 4_000
 
 
 def train_classifier(
-    network: EmojiNetwork, folder: Path, weights: Path, schedule: Schedule = CLASSIFIER, held_out: int = HELD_OUT
+    network: EmojiNetwork,
+    folder: Path,
+    weights: Path,
+    schedule: Schedule = CLASSIFIER,
+    held_out: int = HELD_OUT,
+    *,
+    halved: bool = False,
 ) -> dict[str, object]:
-    """A classifier of the scenes: cross-entropy on fresh ones, mirrored at random. Returns its report."""
+    """A classifier of the scenes: cross-entropy on fresh ones, mirrored at random. Returns its report.
+
+    Where it is shipped ``halved``, as float16, what is measured is the network of the halved numbers.
+    """
     torch.manual_seed(schedule.seed)
     data, mean, std = EmojiScenes(), torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
     module = network.module(len(data.classes))
@@ -42,6 +53,8 @@ def train_classifier(
         return F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
 
     log = fit(module, Passes(data), loss, schedule, folder)
+    if halved:
+        module.half().float()
     sample = data.draw("test", held_out, 0, without=data.things)
     with torch.no_grad():
         parts = np.array_split(sample.images, 1 + held_out // 256)
@@ -56,7 +69,7 @@ def train_classifier(
         "confusions": _confusions(data.classes, sample.labels, found),
         "log": log,
     }
-    ship(module.state_dict(), network.name, report, weights)
+    ship(module.state_dict(), network.name, report, weights, halved=halved)
     return report
 
 

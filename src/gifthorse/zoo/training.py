@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gifthorse.ground import bfloat16_is_fast
+from gifthorse.ground import bfloat16_is_fast, takes_channels_last
 from gifthorse.records import digest
 from gifthorse.zoo.data import Bytes, Data, Sample
 
@@ -132,7 +132,7 @@ def fit(
     Returns:
         The lines of the log: step, seconds, loss (mean since the last line), learning rate.
     """
-    if bfloat16_is_fast("cpu"):
+    if takes_channels_last(module):
         torch.nn.Module.to(module, memory_format=torch.channels_last)
     decayed = [p for p in module.parameters() if p.ndim > 1]
     others = [p for p in module.parameters() if p.ndim <= 1]
