@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from gifthorse import ground
 from gifthorse.classifier import FORWARD_BATCH, FORWARD_TIMES, TIMES, Classifier, bfloat16_is_fast, pin, resolve
 from gifthorse.errors import InputError, Refusal, UsageError
+from gifthorse.ground import takes_channels_last
 from gifthorse.images import to_uint8
 from gifthorse.records import Ground
 
@@ -326,6 +327,22 @@ def test_other_convolutions_run_channels_last() -> None:
     conv = module[0]
     assert isinstance(conv, nn.Conv2d)
     assert conv.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kernel", "stride", "groups", "last"),
+    [(4, 1, 2, 1, False), (4, 1, 1, 1, True), (4, 3, 2, 1, True), (8, 1, 2, 1, True), (8, 1, 2, 8, False)],
+)
+def test_a_layout_in_which_gradients_never_end_is_not_taken(
+    inputs: int, kernel: int, stride: int, groups: int, last: bool
+) -> None:
+    conv = nn.Conv2d(inputs, 16, kernel, stride, groups=groups)
+    assert takes_channels_last(nn.Sequential(nn.Conv2d(3, inputs, 3), conv)) == last
+
+
+def test_networks_without_convolutions_or_with_volumes_keep_their_layout() -> None:
+    assert not takes_channels_last(nn.Linear(4, 4))
+    assert not takes_channels_last(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv3d(1, 8, 3)))
 
 
 def test_counting_tells_those_who_wait() -> None:

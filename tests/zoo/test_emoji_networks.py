@@ -16,7 +16,7 @@ from gifthorse.errors import InputError
 from gifthorse.zoo import NETWORKS, recipes, training
 from gifthorse.zoo.emoji_mobile import EmojiMobile
 from gifthorse.zoo.emoji_networks import WEIGHTS, EmojiNetwork, EmojiResNet, EmojiVGG, ResNet
-from gifthorse.zoo.emoji_vit import EmojiViT
+from gifthorse.zoo.emoji_vit import Attending, EmojiViT
 from gifthorse.zoo.scenes import EmojiScenes
 from gifthorse.zoo.training import Batch, Passes, Schedule, fit
 
@@ -154,6 +154,41 @@ def test_a_recipe_ships_weights_and_their_log(name: str, tmp_path: Path) -> None
     written = json.loads((tmp_path / "weights" / f"{name}.log.json").read_text())
     assert written == json.loads(json.dumps(report))
     assert network.load(tmp_path / "weights" / f"{name}.safetensors", device="cpu").name == name
+
+
+def test_of_what_is_shipped_halved_the_halves_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = DATA.classes[3], DATA.classes[5]
+
+    def fitted(module: nn.Module, *_: object) -> list[dict[str, float]]:
+        with torch.no_grad():
+            module.head.weight.zero_()
+            module.head.bias.zero_()
+            module.head.bias[3], module.head.bias[5] = 1.0, 1.0001  # which is 1 as float16
+        module.eval()
+        return []
+
+    monkeypatch.setattr(recipes, "fit", fitted)
+    for halved, said in ((False, second), (True, first)):
+        recipes.train_classifier(EmojiViT(), tmp_path, tmp_path, TINY, held_out=20, halved=halved)
+        shipped = load_file(tmp_path / "emoji-vit.safetensors")
+        kinds = {value.dtype for value in shipped.values() if value.is_floating_point()}
+        assert kinds == {torch.float16 if halved else torch.float32}
+        report = json.loads((tmp_path / "emoji-vit.log.json").read_text())
+        assert {found for _, found, _ in report["confusions"]} == {said}
+
+
+def test_attention_sees_the_whole_scene_and_tells_places_apart() -> None:
+    torch.manual_seed(0)
+    block = Attending(8, 2, 2).eval()
+    maps = torch.rand(1, 8, 6, 6)
+    changed = maps.clone()
+    changed[..., 5, 5] += 1
+    with torch.no_grad():
+        far = (block(changed) - block(maps))[0, :, 0, 0].abs().max()
+        turned = block(maps.flip(-1)) - block(maps).flip(-1)
+    assert far > 1e-6, "one end of the map knows of the other"
+    assert turned.abs().max() > 1e-3, "a mirrored map is not the mirrored answer: its places have filters"
+    assert block(maps).shape == maps.shape
 
 
 def test_autocast_is_off_where_the_machine_has_no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
