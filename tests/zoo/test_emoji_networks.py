@@ -161,9 +161,10 @@ def test_of_what_is_shipped_halved_the_halves_are_measured(tmp_path: Path, monke
 
     def fitted(module: nn.Module, *_: object) -> list[dict[str, float]]:
         with torch.no_grad():
-            module.head.weight.zero_()
-            module.head.bias.zero_()
-            module.head.bias[3], module.head.bias[5] = 1.0, 1.0001  # which is 1 as float16
+            weight, bias = module.get_parameter("head.weight"), module.get_parameter("head.bias")
+            weight.zero_()
+            bias.zero_()
+            bias[3], bias[5] = 1.0, 1.0001  # which is 1 as float16
         module.eval()
         return []
 

@@ -32,7 +32,8 @@ class Attending(nn.Module):
         asked = self.norm1(tokens)
         tokens = tokens + self.attention(asked, asked, asked, need_weights=False)[0]
         tokens = tokens + self.body(self.norm2(tokens))
-        return tokens.transpose(1, 2).reshape(x.shape)
+        maps: Tensor = tokens.transpose(1, 2).reshape(x.shape)
+        return maps
 
 
 class HybridViT(nn.Module):
