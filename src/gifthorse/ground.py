@@ -77,8 +77,8 @@ def takes_channels_last(module: nn.Module) -> bool:
     """Whether a network is faster, and can be trained, with its weights laid out channels-last.
 
     oneDNN's and cuDNN's convolutions are made for it: on CPUs up to five times as fast as in the default layout. But
-    with AVX2, oneDNN never comes to an end with the gradient of the weights of a 1 x 1 convolution with a stride that
-    sees fewer than :data:`BLOCK` channels (torch 2.14).
+    with AVX2, oneDNN does not come to an end, in ten minutes at least, with the gradient of the weights of a 1 x 1
+    convolution with a stride that sees fewer than :data:`BLOCK` channels (torch 2.14).
     """
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
     endless = any(
