@@ -331,13 +331,19 @@ def test_other_convolutions_run_channels_last() -> None:
 
 @pytest.mark.parametrize(
     ("inputs", "kernel", "stride", "groups", "last"),
-    [(4, 1, 2, 1, False), (4, 1, 1, 1, True), (4, 3, 2, 1, True), (8, 1, 2, 1, True), (8, 1, 2, 8, False)],
+    [(4, 1, 2, 1, False), (4, 1, 1, 1, True), (4, 3, 2, 1, True), (8, 1, 2, 1, True), (4, 1, 2, 4, True)],
 )
 def test_a_layout_in_which_gradients_never_end_is_not_taken(
     inputs: int, kernel: int, stride: int, groups: int, last: bool
 ) -> None:
     conv = nn.Conv2d(inputs, 16, kernel, stride, groups=groups)
     assert takes_channels_last(nn.Sequential(nn.Conv2d(3, inputs, 3), conv)) == last
+
+
+def test_a_classifier_leaves_such_a_network_in_its_layout() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 1, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    Classifier(module, classes=tuple("abcdef"), size=8, precision="float32", device="cpu")
+    assert all(p.is_contiguous() for p in module.parameters())
 
 
 def test_networks_without_convolutions_or_with_volumes_keep_their_layout() -> None:

@@ -78,11 +78,11 @@ def takes_channels_last(module: nn.Module) -> bool:
 
     oneDNN's and cuDNN's convolutions are made for it: on CPUs up to five times as fast as in the default layout. But
     with AVX2, oneDNN does not come to an end, in ten minutes at least, with the gradient of the weights of a 1 x 1
-    convolution with a stride that sees fewer than :data:`BLOCK` channels (torch 2.14).
+    convolution with a stride, in one group, that sees fewer than :data:`BLOCK` channels (torch 2.14).
     """
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
     endless = any(
-        m.kernel_size == (1, 1) and max(m.stride) > 1 and m.in_channels // m.groups < BLOCK for m in convolutions
+        m.kernel_size == (1, 1) and max(m.stride) > 1 and m.groups == 1 and m.in_channels < BLOCK for m in convolutions
     )
     return bool(convolutions) and not endless and all(p.ndim < 5 for p in module.parameters())
 

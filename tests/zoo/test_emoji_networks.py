@@ -119,6 +119,15 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tmp_path: Path) -> N
     assert lines == log
 
 
+@pytest.mark.parametrize(("widths", "last"), [((4, 6), False), ((8, 8), True)])
+def test_training_takes_the_fast_layout_where_its_gradients_end(
+    widths: tuple[int, int], last: bool, tmp_path: Path
+) -> None:
+    module = ResNet(len(DATA.classes), widths[0], (widths[1],))
+    fit(module, Passes(DATA), _loss, replace(TINY, scenes=8, passes=1), tmp_path)
+    assert module.conv.weight.is_contiguous(memory_format=torch.channels_last) == last
+
+
 def test_no_two_passes_see_the_same_scenes(tmp_path: Path) -> None:
     seeds: list[int] = []
 

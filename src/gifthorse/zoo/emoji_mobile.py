@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,16 +36,33 @@ class Inverted(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """A stem of stride 2, inverted residuals, a 1 x 1 convolution to the features, average pooling, a linear head."""
+    """A stem of stride 2, inverted residuals, a 1 x 1 convolution to the features, average pooling, a linear head.
 
-    def __init__(self, classes: int, stem: int, blocks: tuple[tuple[int, int], ...], features: int, widen: int) -> None:
+    Args:
+        classes: number of logits.
+        stem: channels after the first convolution.
+        blocks: channels and stride of each inverted residual.
+        features: penultimate features.
+        widen: by how much an inverted residual is wider inside.
+        more: blocks after the inverted residuals, each of the channels that it gets and gives.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        stem: int,
+        blocks: tuple[tuple[int, int], ...],
+        features: int,
+        widen: int,
+        more: Sequence[Callable[[int], nn.Module]] = (),
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(COLOURS, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
-        layers, inputs = [], stem
+        layers, inputs = list[nn.Module](), stem
         for outputs, stride in blocks:
             layers.append(Inverted(inputs, outputs, stride, widen))
             inputs = outputs
-        self.blocks = nn.Sequential(*layers)
+        self.blocks = nn.Sequential(*layers, *(block(inputs) for block in more))
         self.top = nn.Sequential(nn.Conv2d(inputs, features, 1, bias=False), nn.BatchNorm2d(features), nn.ReLU())
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from gifthorse.zoo.emoji_mobile import Inverted
-from gifthorse.zoo.emoji_networks import COLOURS, EmojiNetwork
+from gifthorse.zoo.emoji_mobile import MobileNet
+from gifthorse.zoo.emoji_networks import EmojiNetwork
 
 
 class Attending(nn.Module):
@@ -36,43 +37,16 @@ class Attending(nn.Module):
         return maps
 
 
-class HybridViT(nn.Module):
-    """A stem of convolutions to an eighth of the side, attention, a 1 x 1 convolution to the features, average pooling,
-    a linear head: a vision transformer whose patches are embedded by convolutions (Xiao et al. 2021)."""
-
-    def __init__(
-        self, classes: int, stem: int, blocks: tuple[tuple[int, int], ...], depth: int, features: int, heads: int
-    ) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(COLOURS, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
-        layers, width = [], stem
-        for outputs, stride in blocks:
-            layers.append(Inverted(width, outputs, stride, widen=4))
-            width = outputs
-        self.blocks = nn.Sequential(*layers)
-        self.attending = nn.Sequential(*(Attending(width, heads, widen=2) for _ in range(depth)))
-        self.top = nn.Sequential(nn.Conv2d(width, features, 1, bias=False), nn.BatchNorm2d(features), nn.ReLU())
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten()
-        self.head = nn.Linear(features, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` normalised to logits ``(N, classes)``."""
-        maps = self.attending(self.blocks(self.stem(images)))
-        logits: Tensor = self.head(self.flatten(self.pool(self.top(maps))))
-        return logits
-
-
 @dataclass(frozen=True, kw_only=True)
 class EmojiViT(EmojiNetwork):
-    """A small vision transformer on inverted residuals.
+    """A small vision transformer whose patches are embedded by convolutions (Xiao et al. 2021), inverted residuals.
 
     Attributes:
         stem: channels after the first convolution.
         blocks: channels and stride of each inverted residual.
         depth: blocks of attention.
         features: penultimate features.
-        heads: of each attention; they divide the last block's channels.
+        heads: of each attention; they divide the last inverted residual's channels.
     """
 
     name: ClassVar[str] = "emoji-vit"
@@ -83,6 +57,7 @@ class EmojiViT(EmojiNetwork):
     features: int = 128
     heads: int = 4
 
-    def module(self, classes: int) -> HybridViT:
+    def module(self, classes: int) -> MobileNet:
         """The bare network, randomly initialised from torch's global generator."""
-        return HybridViT(classes, self.stem, self.blocks, self.depth, self.features, self.heads)
+        attending = partial(Attending, heads=self.heads, widen=2)
+        return MobileNet(classes, self.stem, self.blocks, self.features, 4, (attending,) * self.depth)
